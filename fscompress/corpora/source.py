@@ -1,0 +1,81 @@
+"""Byte ranges of files, grouped and weighted: what a corpus consists of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fscompress.errors import CorpusError
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Bytes ``start`` to ``stop`` (exclusive) of a file."""
+
+    path: Path
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def read(self) -> Bytes:
+        """The bytes, uint8 [n], memory-mapped."""
+        if self.stop == self.start:
+            return np.empty(0, np.uint8)
+        try:
+            return np.memmap(self.path, np.uint8, "r", self.start, (len(self),))
+        except (OSError, ValueError) as error:
+            raise CorpusError(f"{self.path}: cannot be read ({error})") from error
+
+    def part(self, start: float, stop: float) -> "Source":
+        """The range between two fractions of this one."""
+        n = len(self)
+        return Source(self.path, self.start + int(n * start), self.start + int(n * stop))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sources that share a weight: the group gets weight / (sum of weights) of the bytes that training sees."""
+
+    name: str
+    weight: float
+    sources: tuple[Source, ...]
+
+    def __len__(self) -> int:
+        return sum(len(source) for source in self.sources)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Training groups and two held-out parts; ``test`` is empty where the user brought no test part."""
+
+    name: str
+    train: tuple[Group, ...]
+    valid: tuple[Source, ...]
+    test: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.n_train == 0 or not any(len(source) for source in self.valid):
+            raise CorpusError(f"corpus '{self.name}' is too small to hold out a validation part; give more text")
+
+    @property
+    def n_train(self) -> int:
+        """Bytes of the training part: one epoch."""
+        return sum(len(group) for group in self.train)
+
+
+def file_source(path: Path) -> Source:
+    """The whole of a file."""
+    try:
+        return Source(path, 0, path.stat().st_size)
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def joined(sources: tuple[Source, ...]) -> Bytes:
+    """All bytes of the sources one after the other, uint8 [n]."""
+    return np.concatenate([source.read() for source in sources]) if sources else np.empty(0, np.uint8)

@@ -1,0 +1,66 @@
+"""The protocol of a recurrent cell: one matrix product, then a pointwise function of its result and the old state."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+State = tuple[Tensor, ...]
+Keep = Tensor | None
+
+
+class Cell(nn.Module, ABC):
+    """f(h, x) of the paper's section 3, split into ``weight @ [x; h]`` and ``pointwise``.
+
+    Args:
+        input_size: width of x, 0 for a cell without input (F3..Fk).
+        hidden_size: width H of each state member.
+    """
+
+    n_gates: ClassVar[int]  # preactivation rows in units of H
+    n_states: ClassVar[int]  # members of the state tuple, h first
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        # columns: first the input x, then the state h; no bias, layer normalisation has its own
+        self.weight = nn.Parameter(torch.empty(self.n_gates * hidden_size, input_size + hidden_size))
+        for gate in self.weight.data.split(hidden_size):
+            for block in gate.split([n for n in (input_size, hidden_size) if n], dim=1):
+                nn.init.orthogonal_(block)
+
+    @abstractmethod
+    def vectors(self) -> tuple[nn.Parameter, ...]:
+        """The parameters that ``pointwise`` takes, in its order."""
+
+    @staticmethod
+    @abstractmethod
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+        """New state from preactivations ``a`` [B, n_gates * H] and the old state, float32.
+
+        ``keep`` has one entry a state member: None for no zoneout, else [B, H] or [] weights in [0, 1] of the old value
+        (a 0/1 mask in training, the probability at evaluation).  Pure: no attribute of the module is read.
+        """
+
+    def forward(self, x: Tensor | None, state: State, keep: tuple[Keep, ...]) -> State:
+        """One step: x float [B, input_size] or None where input_size is 0."""
+        z = state[0] if x is None else torch.cat((x, state[0]), dim=1)
+        return self.pointwise(z @ self.weight.t(), state, self.vectors(), keep)
+
+
+def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+    """Layer normalisation over the last axis; eps 1e-3 as in the paper's published code."""
+    mean = x.mean(-1, keepdim=True)
+    centred = x - mean
+    variance = (centred * centred).mean(-1, keepdim=True)
+    return centred * torch.rsqrt(variance + LAYER_NORM_EPS) * gain + bias
+
+
+def zoneout(new: Tensor, old: Tensor, keep: Keep) -> Tensor:
+    """Zoneout (Krueger et al. 2016): the old value with weight ``keep``, the new one with 1 - keep."""
+    return new if keep is None else new + (old - new) * keep
+
+
+LAYER_NORM_EPS = 1e-3

@@ -1,0 +1,37 @@
+"""Layer-normalised LSTM cell with zoneout, the cell of the paper's FS-LSTM."""
+
+import torch
+from torch import Tensor, nn
+
+from fscompress.model.cells.base import Cell, Keep, State, layer_norm, zoneout
+
+
+class LSTMCell(Cell):
+    """Equations 1-3 of the paper: (f, i, o, g) = W [x; h]; c' = s(f) c + s(i) tanh(g); h' = s(o) tanh(c').
+
+    Every gate is layer-normalised on its own; the cell is normalised inside its tanh and carried un-normalised.
+    """
+
+    n_gates = 4
+    n_states = 2
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.gate_gain = nn.Parameter(torch.ones(4, hidden_size))
+        self.gate_bias = nn.Parameter(torch.zeros(4, hidden_size))
+        self.gate_bias.data[0] = 1.0  # forget bias 1
+        self.cell_gain = nn.Parameter(torch.ones(hidden_size))
+        self.cell_bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def vectors(self) -> tuple[nn.Parameter, ...]:
+        return self.gate_gain, self.gate_bias, self.cell_gain, self.cell_bias
+
+    @staticmethod
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+        h, c = state
+        gate_gain, gate_bias, cell_gain, cell_bias = vectors
+        gates = layer_norm(a.unflatten(1, gate_gain.shape), gate_gain, gate_bias)
+        f, i, o, g = gates.unbind(1)
+        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h_new = torch.sigmoid(o) * torch.tanh(layer_norm(c_new, cell_gain, cell_bias))
+        return zoneout(h_new, h, keep[0]), zoneout(c_new, c, keep[1])

@@ -1,0 +1,69 @@
+"""Checkpoints: one safetensors file, tensors beside a JSON description, written whole or not at all.  No pickle."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fscompress.errors import CheckpointError
+from fscompress.model.config import ModelConfig
+from fscompress.training.config import TrainConfig
+
+FORMAT = "fscompress-checkpoint-1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A moment of a run.
+
+    ``tensors``: ``model.*`` always; in a resumable one also ``adam.*``, ``state.*`` (hidden states) and ``rng``.
+    ``progress``: plain JSON values (step, seconds, best, ...), see ``Trainer``.
+    """
+
+    model: ModelConfig
+    training: TrainConfig
+    progress: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The network's parameters by name, float32."""
+        return {name[6:]: tensor.float() for name, tensor in self.tensors.items() if name.startswith("model.")}
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes beside ``path`` and renames, so that a crash leaves the old file."""
+    described = {
+        "model": dataclasses.asdict(checkpoint.model),
+        "training": dataclasses.asdict(checkpoint.training),
+        "progress": checkpoint.progress,
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+        save_file(tensors, temporary, {"format": FORMAT, "checkpoint": json.dumps(described)})
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: checkpoint cannot be written ({error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads what ``write_checkpoint`` wrote; raises CheckpointError on anything else."""
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(f"{path}: not a checkpoint of this program (format {metadata.get('format')})")
+            described = json.loads(metadata["checkpoint"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        model, training = ModelConfig(**described["model"]), TrainConfig(**described["training"])
+        return Checkpoint(model, training, described["progress"], tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: checkpoint cannot be read ({error})") from error

@@ -1,0 +1,73 @@
+"""Training settings and the named presets: the paper's five columns and ``small`` for a CPU.  No heavy imports."""
+
+from dataclasses import dataclass
+
+from fscompress.errors import RefusedError
+from fscompress.model.config import ModelConfig
+
+SCHEDULES = ("cosine", "final-tenth", "plateau")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained; ``rate`` is Adam's initial learning rate, lengths are in bytes of text.
+
+    Schedules: ``cosine`` from rate to zero over the run, after a short warm-up; ``final-tenth`` divides by 10 for the last
+    tenth (PTB in the paper: 20 of 200 epochs); ``plateau`` divides by 10 when validation has not improved for two epochs
+    (enwik8 in the paper).
+    """
+
+    batch: int = 32
+    window: int = 64  # steps of truncated back-propagation
+    rate: float = 0.006
+    schedule: str = "cosine"
+    epochs: float = 1.0
+    clip: float = 1.0  # gradient norm
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise RefusedError(f"training: unknown schedule '{self.schedule}' (known: {', '.join(SCHEDULES)})")
+        if self.batch < 1 or self.window < 1 or self.rate <= 0 or self.epochs <= 0 or self.clip <= 0:
+            raise RefusedError("training: batch, window, rate, epochs and clip must be positive")
+
+    @property
+    def bytes_per_step(self) -> int:
+        """Bytes predicted by one optimiser step."""
+        return self.batch * self.window
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model shape and how to train it."""
+
+    model: ModelConfig
+    training: TrainConfig
+
+
+def _paper(fast: int, slow: int, k: int, corpus: str, window: int = 150) -> Preset:
+    """A column of the paper's table 5."""
+    if corpus == "ptb":
+        model = ModelConfig(fast, slow, k, 128, dropout=0.35, zoneout_cell=0.5, zoneout_hidden=0.1)
+        return Preset(model, TrainConfig(128, window, 0.002, "final-tenth", epochs=200))
+    large = fast == 1200
+    model = ModelConfig(fast, slow, k, 256, dropout=0.25 if large else 0.2, zoneout_cell=0.3, zoneout_hidden=0.05)
+    return Preset(model, TrainConfig(128, window, 0.001, "plateau", epochs=50 if large else 35))
+
+
+PRESETS: dict[str, Preset] = {
+    "small": Preset(ModelConfig(fast_size=256, slow_size=256, n_fast=2, embedding_size=64), TrainConfig()),
+    "ptb-fs-lstm-2": _paper(700, 400, 2, "ptb"),
+    "ptb-fs-lstm-4": _paper(500, 400, 4, "ptb"),
+    "enwik8-fs-lstm-2": _paper(900, 1500, 2, "enwik8"),
+    "enwik8-fs-lstm-4": _paper(730, 1500, 4, "enwik8"),
+    "enwik8-large-fs-lstm-4": _paper(1200, 1500, 4, "enwik8", window=100),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset of that exact name; raises RefusedError that lists the valid names."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise RefusedError(f"unknown preset '{name}' (known: {', '.join(PRESETS)})") from None
