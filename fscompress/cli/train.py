@@ -10,6 +10,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from fscompress.cli.console import Console
+from fscompress.cli.options import talks
 from fscompress.corpora import Corpus, open_corpus
 from fscompress.errors import EXIT_INTERRUPTED, RefusedError
 from fscompress.training.config import PRESETS, Preset, preset
@@ -63,7 +65,7 @@ def stop_flag() -> Iterator[list[int]]:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True)
 @click.option("--compile/--no-compile", "compiled", default=True, help="Compile the cell kernels.  [default: compile]")
-@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@talks
 def train(
     corpus_name: str,
     preset_name: str,
@@ -80,14 +82,14 @@ def train(
     device: str,
     precision: str,
     compiled: bool,
-    no_progress: bool,
+    console: Console,
 ) -> None:
     """Train a model on CORPUS: enwik8, ptb, or the path of a file or folder.
 
     A run bounded by --epochs is reproducible; one bounded by --minutes anneals its rate by the clock.
     """
     chosen = preset(preset_name)
-    changes = {"rate": rate, "batch": batch, "epochs": epochs, "seed": seed}
+    changes: dict[str, Any] = {"rate": rate, "batch": batch, "epochs": epochs, "seed": seed}
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
     chosen = Preset(chosen.model, settings)
     folder = out or Path("runs") / f"{Path(corpus_name).name}-{preset_name}"
@@ -95,17 +97,17 @@ def train(
 
     if (folder / LAST).exists() and not resume:
         raise RefusedError(f"{folder}: holds a run already; give --resume to go on with it, or another --out")
-    with _download_bar(no_progress) as report:
+    with _download_bar(console) as report:
         corpus = open_corpus(corpus_name, data, parse_weights(weight), valid, report)
     budget = _budget(settings, corpus, minutes, epochs)
     trainer = Trainer(chosen, corpus, budget, RunOptions(folder, device, precision, compiled), resume)
-    click.echo(f"{folder}: {trainer.model.n_weights():,} weights, {corpus.n_train:,} training bytes", err=True)
+    console.notice(f"{folder}: {trainer.model.n_weights():,} weights, {corpus.n_train:,} training bytes")
     with stop_flag() as received:
-        _fit(trainer, no_progress, received)
+        _fit(trainer, console, received)
     if received:
-        click.echo(f"{folder}: interrupted at step {trainer.step}; --resume goes on from here", err=True)
+        console.notice(f"{folder}: interrupted at step {trainer.step}; --resume goes on from here")
         raise SystemExit(EXIT_INTERRUPTED)
-    _conclude(trainer)
+    _conclude(trainer, console)
 
 
 def _budget(settings: Any, corpus: Corpus, minutes: float | None, epochs: float | None) -> Any:
@@ -116,8 +118,8 @@ def _budget(settings: Any, corpus: Corpus, minutes: float | None, epochs: float 
 
 
 @contextmanager
-def _download_bar(hidden: bool) -> Iterator[Any]:
-    with tqdm(unit="B", unit_scale=True, disable=True if hidden else None, leave=False) as bar:
+def _download_bar(console: Console) -> Iterator[Any]:
+    with tqdm(unit="B", unit_scale=True, disable=console.hides_bars, leave=False) as bar:
 
         def report(what: str, done: int, total: int) -> None:
             bar.set_description(what)
@@ -127,10 +129,10 @@ def _download_bar(hidden: bool) -> Iterator[Any]:
         yield report
 
 
-def _fit(trainer: Any, no_progress: bool, received: list[int]) -> None:
+def _fit(trainer: Any, console: Console, received: list[int]) -> None:
     first = trainer.bytes_seen, trainer.seconds
     form = "{l_bar}{bar}| [{elapsed}<{remaining}] {postfix}"
-    with tqdm(total=1.0, bar_format=form, disable=True if no_progress else None) as bar:
+    with tqdm(total=1.0, bar_format=form, disable=console.hides_bars) as bar:
 
         def tell(report: Any) -> None:
             speed = (report.bytes_seen - first[0]) / max(report.seconds - first[1], 1e-9)
@@ -141,7 +143,7 @@ def _fit(trainer: Any, no_progress: bool, received: list[int]) -> None:
         trainer.fit(tell, lambda: bool(received))
 
 
-def _conclude(trainer: Any) -> None:
+def _conclude(trainer: Any, console: Console) -> None:
     """Prints validation and, where the corpus has one, test bits per byte of the best weights."""
     from fscompress.corpora.source import joined
     from fscompress.training.checkpoint import read_checkpoint
@@ -150,7 +152,7 @@ def _conclude(trainer: Any) -> None:
 
     best = trainer.options.out / BEST
     trainer.model.load_state_dict(read_checkpoint(best).weights())
-    click.echo(f"{best}: {trainer.bytes_seen:,} bytes seen, validation {trainer.best:.4f} bpc", err=True)
+    console.notice(f"{best}: {trainer.bytes_seen:,} bytes seen, validation {trainer.best:.4f} bpc")
     test = joined(trainer.corpus.test)
     if len(test) > trainer.preset.training.window:
-        click.echo(f"{best}: test {bits_per_byte(trainer.run, test, trainer.preset.training.batch):.4f} bpc", err=True)
+        console.notice(f"{best}: test {bits_per_byte(trainer.run, test, trainer.preset.training.batch):.4f} bpc")

@@ -1,0 +1,142 @@
+"""``fscompress bench``: verified sizes and speeds on given files; with --train, the speed of the training loop."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fscompress import settings, store
+from fscompress.bench.compressors import BASELINES, Compressor, fscompress
+from fscompress.bench.measure import Row, measure
+from fscompress.bench.published import ENWIK8, Published
+from fscompress.cli.console import Console
+from fscompress.cli.options import engine_option, json_option, model_option, talks, threads_option
+from fscompress.cli.tables import table
+from fscompress.errors import EXIT_REFUSED, RefusedError
+
+if TYPE_CHECKING:
+    from fscompress.bench.training import Speed
+
+TITLES = ["compressor", "bytes", "bpc", "with model", "encode kB/s", "decode kB/s", "verified", "file"]
+PUBLISHED_TITLES = ["compressor", "bpc", "kB/s", "published by", "note"]
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Timed runs; the median counts.")
+@click.option("--train", "training", is_flag=True, help="Measure the training loop, fused against plain, instead.")
+@click.option("--preset", default="small", show_default=True, help="Model of --train.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="For each loop of --train."
+)
+@model_option
+@engine_option
+@threads_option
+@json_option
+@talks
+def bench(
+    files: tuple[Path, ...],
+    runs: int,
+    training: bool,
+    preset: str,
+    seconds: float,
+    model: str | None,
+    engine: str,
+    threads: int | None,
+    as_json: bool,
+    console: Console,
+) -> None:
+    """Compress each FILE with gzip, bzip2, xz and fscompress; every row is decoded again and compared.
+
+    The column "with model" counts the model file as part of the output. Records that others have published for enwik8
+    are printed below, marked as such: they were not measured here. Exit code 1 if any row is not verified.
+    """
+    if training:
+        _bench_training(preset, seconds, as_json, console)
+        return
+    rows: list[Row] = []
+    if files:
+        rows = _measure_all(files, runs, [*BASELINES, _ours(model, engine, threads or settings.threads())], console)
+    click.echo(_as_json(rows) if as_json else _as_text(rows))
+    if not all(row.verified for row in rows):
+        raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+def _ours(name: str | None, engine: str, threads: int) -> Compressor:
+    from fscompress.codec import CodingOptions
+    from fscompress.engine import load_model
+
+    path = store.find_model(name or store.DEFAULT)
+    return fscompress(load_model(path), path.stat().st_size, CodingOptions(engine, threads))
+
+
+def _measure_all(files: tuple[Path, ...], runs: int, compressors: list[Compressor], console: Console) -> list[Row]:
+    rows = []
+    for file in files:
+        data = file.read_bytes()
+        if not data:
+            raise RefusedError(f"{file}: is empty; there is nothing to measure")
+        for compressor in compressors:
+            console.detail(f"{file}: {compressor.name}")
+            rows.append(measure(compressor, str(file), data, runs))
+    return rows
+
+
+def _as_text(rows: list[Row]) -> str:
+    parts = []
+    if rows:
+        parts += [table(TITLES, [_cells(row) for row in rows], left={0, 6, 7})]
+        parts += [f"FAILED: {row.compressor} on {row.file}: {row.failure}" for row in rows if row.failure]
+    published = table(PUBLISHED_TITLES, [_published_cells(record) for record in ENWIK8], left={0, 3, 4})
+    return "\n".join([*parts, "", "enwik8 as published by others (not measured here):", published])
+
+
+def _cells(row: Row) -> list[str]:
+    if row.failure:
+        return [row.compressor, "-", "-", "-", "-", "-", "FAILED", row.file]
+    return [
+        row.compressor,
+        f"{row.n_coded:,}",
+        f"{row.bits_per_byte:.4f}",
+        f"{row.bits_per_byte_with_model:.4f}",
+        f"{row.encode_speed:,.1f}",
+        f"{row.decode_speed:,.1f}",
+        "yes",
+        row.file,
+    ]
+
+
+def _published_cells(record: Published) -> list[str]:
+    speed = "-" if record.speed is None else f"{record.speed:g}"
+    return [record.name, f"{record.bits_per_byte:.3f}", speed, record.source or "-", record.note]
+
+
+def _as_json(rows: list[Row]) -> str:
+    def measured(row: Row) -> dict[str, Any]:
+        derived = ("bits_per_byte", "bits_per_byte_with_model", "encode_speed", "decode_speed", "verified")
+        return dataclasses.asdict(row) | {name: getattr(row, name) for name in derived}
+
+    published = [dataclasses.asdict(record) for record in ENWIK8]
+    return json.dumps({"measured": [measured(row) for row in rows], "published_enwik8": published}, indent=2)
+
+
+def _bench_training(preset: str, seconds: float, as_json: bool, console: Console) -> None:
+    from fscompress.bench.training import measure_training
+
+    console.notice(f"training loops of preset {preset}, {seconds:g} s each after warm-up")
+
+    def tell(speed: "Speed") -> None:
+        console.detail(f"{speed.loop}: {speed.bytes_per_second:,.0f} bytes/s")
+
+    speeds = measure_training(preset, seconds, tell)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(speed) for speed in speeds], indent=2))
+        return
+    plain = speeds[0].bytes_per_second
+    rows = [
+        [speed.loop, f"{speed.bytes_per_second:,.0f}", f"{speed.bytes_per_second / plain:.2f}", str(speed.steps)]
+        for speed in speeds
+    ]
+    click.echo(table(["loop", "bytes/s", "times plain", "steps"], rows, left={0}))

@@ -1,0 +1,70 @@
+"""What the program says, on stderr: notices, details, progress, and every error as one line."""
+
+import errno
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from fscompress.errors import EXIT_REFUSED, FscompressError
+
+NAME = "fscompress"
+
+
+@dataclass
+class Console:
+    """``level`` is the number of -v less the number of -q; ``progress`` False hides bars and nothing else."""
+
+    level: int = 0
+    progress: bool = True
+
+    def notice(self, text: str) -> None:
+        """Said unless -q."""
+        if self.level >= 0:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """Said with -v."""
+        if self.level >= 1:
+            click.echo(text, err=True)
+
+    def error(self, error: BaseException, subject: str = "") -> int:
+        """Reports ``error``, which befell ``subject``, unless -qq, and returns the exit code it stands for."""
+        if self.level >= 2:
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        if self.level > -2:
+            click.echo(f"{NAME}: {describe(error, subject)}", err=True)
+        return error.exit_code if isinstance(error, FscompressError) else EXIT_REFUSED
+
+    @property
+    def hides_bars(self) -> bool | None:
+        """What tqdm takes as ``disable``; its None hides a bar unless stderr is a terminal."""
+        return True if not self.progress or self.level < 0 else None
+
+    @contextmanager
+    def bar(self, total: int | None, label: str) -> Iterator[Callable[[int], None]]:
+        """A progress bar, only on a terminal; yields the function that takes the number of bytes newly done."""
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=label, unit="B", unit_scale=True, leave=False, disable=self.hides_bars) as bar:
+
+            def advance(n_bytes: int) -> None:
+                bar.update(n_bytes)
+
+            yield advance
+
+
+def describe(error: BaseException, subject: str = "") -> str:
+    """``error`` as one lower-case line that begins with the path or ``subject`` it is about."""
+    if isinstance(error, FscompressError):
+        text = str(error)
+        return text if not subject or text.startswith(f"{subject}: ") else f"{subject}: {text}"
+    if isinstance(error, OSError):
+        where = str(error.filename) if error.filename is not None else subject
+        reason = error.strerror or str(error) or errno.errorcode.get(error.errno or 0, "input/output error")
+        return f"{where}: {reason[:1].lower()}{reason[1:]}" if where else f"{reason[:1].lower()}{reason[1:]}"
+    if isinstance(error, MemoryError):
+        return f"{subject}: out of memory" if subject else "out of memory"
+    return f"internal error: {type(error).__name__}: {' '.join(str(error).split())}; -vv shows where"

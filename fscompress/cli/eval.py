@@ -1,0 +1,94 @@
+"""``fscompress eval``: bits per byte that a model, float or integer, would spend on files."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fscompress import store
+from fscompress.cli.console import Console
+from fscompress.cli.options import engine_option, json_option, talks
+from fscompress.cli.tables import table
+from fscompress.cli.transfer import each
+from fscompress.errors import RefusedError
+from fscompress.files import open_input
+
+Measure = Callable[[bytes], float]
+
+
+@click.command("eval")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--model", metavar="MODEL", help="An integer model (name, path or id) or a checkpoint of train (path).")
+@engine_option
+@json_option
+@talks
+def evaluate(files: tuple[str, ...], model: str | None, engine: str, as_json: bool, console: Console) -> None:
+    """Bits per byte of the network alone on each FILE, without the coder and the container.
+
+    The text is cut into 32 lanes; every lane starts from the model's initial state.
+    """
+    path = store.find_model(model or store.DEFAULT)
+    results: list[dict[str, Any]] = []
+
+    @cache
+    def measure() -> tuple[str, Measure]:
+        return _float_measure(path) if is_checkpoint(path) else _integer_measure(path, engine)
+
+    def work(name: str) -> None:
+        with open_input(name) as source:
+            data = source.read()
+        if not data:
+            raise RefusedError(f"{name}: is empty; there is nothing to measure")
+        kind, bits_per_byte = measure()
+        bpc = bits_per_byte(data)
+        results.append({"file": name, "bytes": len(data), "bits_per_byte": bpc, "model": str(path), "arithmetic": kind})
+
+    try:
+        each(files, work, console, str)
+    finally:
+        if as_json:
+            click.echo(json.dumps(results, indent=2))
+        elif results:
+            rows = [[f"{r['bits_per_byte']:.4f}", r["arithmetic"], f"{r['bytes']:,}", r["file"]] for r in results]
+            click.echo(table(["bpc", "arithmetic", "bytes", "file"], rows, left={1, 3}))
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the file is a float checkpoint rather than an integer model."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return str((file.metadata() or {}).get("format", "")).startswith("fscompress-checkpoint")
+    except SafetensorError:
+        return False  # the reader of models says what is wrong with it
+
+
+def _float_measure(path: Path) -> tuple[str, Measure]:
+    import numpy as np
+
+    from fscompress.model.fs_rnn import FSRNN
+    from fscompress.training.checkpoint import read_checkpoint
+    from fscompress.training.evaluation import WINDOW, float_bits_per_byte
+
+    checkpoint = read_checkpoint(path)
+    model = FSRNN(checkpoint.model)
+    model.load_state_dict(checkpoint.weights())
+
+    def measure(data: bytes) -> float:
+        if len(data) <= WINDOW:
+            raise RefusedError(f"a float model is measured on more than {WINDOW} bytes (got {len(data)})")
+        return float_bits_per_byte(model, np.frombuffer(data, np.uint8))
+
+    return "float", measure
+
+
+def _integer_measure(path: Path, engine: str) -> tuple[str, Measure]:
+    from fscompress.engine import load_model
+    from fscompress.engine.evaluation import integer_bits_per_byte
+
+    model = load_model(path)
+    return "integer", lambda data: integer_bits_per_byte(model, data, engine=engine)

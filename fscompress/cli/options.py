@@ -1,0 +1,56 @@
+"""Options that several commands share, each letter with one meaning (docs/CLI.md)."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from fscompress.cli.console import Console
+
+Command = Callable[..., Any]
+
+ENGINES = ("auto", "cpu", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
+
+model_option = click.option("--model", metavar="MODEL", help="Name, path or id of the model.  [default: default]")
+engine_option = click.option(
+    "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="All give the same bytes."
+)
+threads_option = click.option(
+    "-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads; the bytes do not depend on it."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on stdout.")
+
+
+def talks(command: Command) -> Command:
+    """Adds -q, -v and --no-progress, handed to the command as ``console``, which then also reports its errors."""
+
+    @click.option("-q", "--quiet", count=True, help="-q: no notices, no progress; -qq: no errors either.")
+    @click.option("-v", "--verbose", count=True, help="-v: figures of each file; -vv: also the origin of errors.")
+    @click.option("--no-progress", is_flag=True, help="No progress bar.")
+    @click.pass_context
+    @wraps(command)
+    def with_console(
+        context: click.Context, /, *args: Any, quiet: int, verbose: int, no_progress: bool, **kwargs: Any
+    ) -> Any:
+        console = context.ensure_object(Console)
+        console.level, console.progress = verbose - quiet, not no_progress
+        return command(*args, console=console, **kwargs)
+
+    return with_console
+
+
+def writes(command: Command) -> Command:
+    """Adds the words FILE... and the options that say where output goes and what becomes of the input."""
+    decorators = (
+        click.argument("words", nargs=-1, metavar="[FILE]... | FILE OUTPUT"),
+        click.option("-o", "--output", metavar="FILE", help="Write to FILE; - is stdout."),
+        click.option("-c", "--stdout", "to_stdout", is_flag=True, help="Write to stdout, keep the input."),
+        click.option("-f", "--force", is_flag=True, help="Overwrite; let a terminal have compressed data."),
+        click.option(
+            "--rm/--keep", " /-k", "remove", help="Delete the input once its output is verified.  [default: keep]"
+        ),
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command

@@ -1,0 +1,18 @@
+"""Tables for people: columns of text, numbers to the right."""
+
+from collections.abc import Collection, Sequence
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
+    """Lines of aligned columns; the columns in ``left`` are flush left, all others flush right."""
+    lines = [titles, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
+
+    def aligned(line: Sequence[str]) -> str:
+        cells = (
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    return "\n".join(aligned(line) for line in lines)

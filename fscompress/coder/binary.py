@@ -1,0 +1,73 @@
+"""Binary range coding in batches: one object with one method, whichever the direction."""
+
+from typing import Protocol
+
+import constriction
+import numpy as np
+import numpy.typing as npt
+
+I32 = npt.NDArray[np.int32]
+
+P1_BITS = 16
+_STEP = 1 << 24 - P1_BITS  # constriction's precision is 24 bits
+_TOTAL = (1 << 24) - 2
+
+
+class BinaryCoder(Protocol):
+    """``code(bits, p1)`` codes one bit a lane and gives the bits back; a decoder ignores ``bits`` and reads its own."""
+
+    def code(self, bits: I32, p1: I32) -> I32:
+        """Bits int32 [n] for p1 int32 [n], 1 <= p1 <= 65535."""
+
+
+class _Weights:
+    """Weights for constriction that it cannot round.
+
+    Its fast categorical model scales weights to a sum of 2**24 - 2 and adds one to each.  Ours are integers with just that
+    sum, so the scale is exactly 1 and a one gets 256 * p1 parts of 2**24 (docs/INTEGER.md, "Coder").
+    """
+
+    def __init__(self) -> None:
+        self.family = constriction.stream.model.Categorical(perfect=False)
+        self._weights = np.empty((0, 2))
+
+    def of(self, p1: I32) -> npt.NDArray[np.float64]:
+        if len(self._weights) < len(p1):
+            self._weights = np.empty((len(p1), 2))
+        weights = self._weights[: len(p1)]
+        np.multiply(p1, _STEP, out=weights[:, 1])
+        weights[:, 1] -= 1
+        np.subtract(_TOTAL, weights[:, 1], out=weights[:, 0])
+        return weights
+
+
+class BinaryEncoder:
+    """Collects words; ``finish`` gives them as little-endian bytes."""
+
+    def __init__(self) -> None:
+        self._weights = _Weights()
+        self._queue = constriction.stream.queue.RangeEncoder()
+
+    def code(self, bits: I32, p1: I32) -> I32:
+        self._queue.encode(bits, self._weights.family, self._weights.of(p1))
+        return bits
+
+    def finish(self) -> bytes:
+        """All words, uint32 little-endian."""
+        return self._queue.get_compressed().astype("<u4").tobytes()
+
+
+class BinaryDecoder:
+    """Reads the words of ``BinaryEncoder``; it does not notice damage, so its output must be checked."""
+
+    def __init__(self, coded: bytes) -> None:
+        self._weights = _Weights()
+        self._queue = constriction.stream.queue.RangeDecoder(np.frombuffer(coded, "<u4").astype(np.uint32))
+
+    def code(self, bits: I32, p1: I32) -> I32:
+        decoded: I32 = self._queue.decode(self._weights.family, self._weights.of(p1))
+        return decoded
+
+    def exhausted(self) -> bool:
+        """False if words are certainly left over."""
+        return bool(self._queue.maybe_exhausted())

@@ -1,0 +1,37 @@
+"""Constants of the integer contract (docs/INTEGER.md) that every engine and the export share.  No library.
+
+``q`` constants are numbers of fraction bits.  Changing one changes what files decode to: it is a new scheme.
+"""
+
+SCHEME = 1  # written to every model file; another value is refused
+
+WEIGHT_MAX = 63  # |w|: 7 bits, so that 255 * 63 * 2 fits the 16-bit sums of AVX2's u8 x s8 product
+EMBEDDING_MAX = 127
+HIDDEN_MAX = 127  # |h8|
+HIDDEN_OFFSET = 128  # a product reads h8 + 128 as u8
+
+PRODUCT_SHIFT = 32  # x = (accumulator * multiplier) >> 32
+X_MAX = (1 << 24) - 1  # |x| of a gate, certified for every row; |c| by saturation
+CELL_Q = 16
+HIDDEN_Q = 14
+GATE_Q = 9  # argument of the sigmoid and tanh tables
+GAIN_Q = 27
+NORM_Q = 14  # (x - mean) / std inside the layer normalisation
+PROBABILITY_Q = 15  # values of the sigmoid and tanh tables, zoneout weights
+LOGIT_Q = 10  # logits in bits (base 2)
+
+NORM_ROOT_SHIFT = 8  # the root is taken of variance << 8
+NORM_BITS = 21  # the root is shifted to this many bits before its reciprocal is taken
+NORM_RECIPROCAL = 50  # reciprocal = 2**50 // root, so 2**29 < reciprocal <= 2**30
+
+TABLE_SIZE = 1 << 13  # sigmoid, tanh: arguments -8 to 8 in steps of 2**-9
+TABLE_HALF = TABLE_SIZE // 2
+EXP2_BITS = 22  # largest weight of a byte value
+EXP2_SIZE = 1 << LOGIT_Q
+
+P1_BITS = 16  # a p1 is the probability of a one, out of 2**16
+P1_MIN = 32
+P1_MAX = (1 << P1_BITS) - P1_MIN
+
+MAX_SIZE = 4096  # units of a state; the bounds of the layer normalisation hold up to here
+CANARY_STEPS = 256

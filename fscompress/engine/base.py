@@ -1,0 +1,47 @@
+"""What every engine offers, and the canary that each must pass before it codes a byte."""
+
+import hashlib
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fscompress.engine.spec import I32, IntegerModel
+from fscompress.errors import EngineError
+
+Symbols = npt.NDArray[np.uint8]
+
+
+class Engine(Protocol):
+    """Integer inference over S lanes in lockstep; all engines give the same ``tree``, compared with ==.
+
+    After ``start`` and after each ``advance`` row s of ``tree`` (int32 [S, 512]) is lane s's sum tree: node 1 is the root,
+    nodes 2n and 2n + 1 the children of n (bit 0 and bit 1), leaf 256 + v the weight of byte value v; every leaf is at
+    least 1 and the root at most 2**30.  The array is overwritten by the next call.
+    """
+
+    tree: I32
+
+    def start(self, lanes: int) -> None:
+        """Puts all lanes in the model's initial state."""
+
+    def advance(self, symbols: Symbols) -> None:
+        """Reads one byte a lane, uint8 [n], for the first n <= S lanes; the others have ended."""
+
+
+def canary_hash(engine: Engine, canary: Symbols) -> str:
+    """sha256 of all trees while two lanes read the canary, the second one half of it ahead."""
+    engine.start(2)
+    digest = hashlib.sha256(np.ascontiguousarray(engine.tree[:2], "<i4").tobytes())
+    for pair in np.stack((canary, np.roll(canary, len(canary) // 2)), axis=1):
+        engine.advance(pair)
+        digest.update(np.ascontiguousarray(engine.tree[:2], "<i4").tobytes())
+    return digest.hexdigest()
+
+
+def check_canary(engine: Engine, model: IntegerModel, name: str) -> None:
+    """Raises EngineError if this engine, on this machine, does not compute what the model's maker's did."""
+    if canary_hash(engine, model.canary) != model.canary_hash:
+        raise EngineError(
+            f"engine '{name}': self-test with model '{model.name}' failed on this machine; try --engine reference"
+        )

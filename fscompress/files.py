@@ -1,0 +1,186 @@
+"""Input and output on disk: an output appears whole under its name, or not at all.
+
+In: paths, ``-`` for stdin and stdout.  Out: binary file objects.  Everything is written to a temporary file in the
+target's folder and renamed once the caller is satisfied; a failure or an interruption leaves no trace.  Devices and
+pipes are written as they are.  Knows nothing of formats and models.  Guarded by ``tests/test_files.py``.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from fscompress.errors import RefusedError
+
+STANDARD = "-"
+_COPIED_MODE = 0o777  # never set-user-id and the like
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
+
+
+@dataclass
+class Output:
+    """An output being written: ``file`` to write to; ``written`` for reading back, None for a stream or a device."""
+
+    file: BinaryIO
+    written: Path | None = None
+
+
+@contextmanager
+def open_input(name: str, binary_expected: bool = False, force: bool = False) -> Iterator[BinaryIO]:
+    """Opens ``name`` (``-``: stdin) for reading.
+
+    Raises RefusedError for a folder, and for a terminal where ``binary_expected`` unless ``force``.
+    """
+    if name != STANDARD:
+        _refuse_folder(Path(name))
+        with Path(name).open("rb") as file:
+            yield file
+        return
+    stream = _standard(sys.stdin, "stdin")
+    if binary_expected and stream.isatty() and not force:
+        raise RefusedError("stdin: compressed data is not read from a terminal; name a file, or -f to read it anyway")
+    yield stream
+
+
+def check_output(name: str, source: str, force: bool, binary: bool) -> None:
+    """Raises RefusedError if ``open_output`` would refuse: known before the work is done rather than after.
+
+    Args:
+        name: the output, ``-`` for stdout; source: the input it is made from.
+        force: overwrite, and write compressed data to a terminal; binary: whether compressed data is written.
+    """
+    if name == STANDARD:
+        if binary and _standard(sys.stdout, "stdout").isatty() and not force:
+            raise RefusedError("stdout: compressed data is not written to a terminal; redirect it, -o FILE, or -f")
+        return
+    target = Path(name)
+    _refuse_folder(target)
+    if source != STANDARD and target.exists() and Path(source).exists() and target.samefile(source):
+        raise RefusedError(f"{name}: input and output are the same file; give another output")
+    if not force and target.exists() and _is_regular(target):
+        raise RefusedError(f"{name}: exists already; -f overwrites it")
+
+
+@contextmanager
+def open_output(name: str, source: str = STANDARD, force: bool = False, binary: bool = False) -> Iterator[Output]:
+    """Opens ``name`` for writing, with the arguments of ``check_output``; the file takes mode and mtime of ``source``.
+
+    The target appears when the block ends without an exception; otherwise it is as it was before.
+    """
+    check_output(name, source, force, binary)
+    if name == STANDARD:
+        stream = _standard(sys.stdout, "stdout")
+        yield Output(stream)
+        stream.flush()
+        return
+    target = Path(os.path.realpath(name))  # through a link: the file it points to is replaced, not the link
+    if target.exists() and not _is_regular(target):
+        with target.open("wb") as file:
+            yield Output(file)
+        return
+    temporary, descriptor = _create_beside(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield Output(file, temporary)
+            file.flush()
+            _copy_attributes(source, file.fileno())
+            os.fsync(file.fileno())
+        _publish(temporary, target, force)
+        _sync_folder(target.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def remove_input(source: str, before: os.stat_result) -> None:
+    """Deletes ``source`` unless it changed since ``before`` was taken: it then holds bytes that were never read."""
+    path = Path(source)
+    now = path.stat()
+    if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
+        raise RefusedError(f"{source}: changed while it was read; not removed")
+    path.unlink()
+
+
+def _standard(text_stream: object, name: str) -> BinaryIO:
+    binary: BinaryIO | None = getattr(text_stream, "buffer", None)
+    if binary is None:
+        raise RefusedError(f"{name}: is closed; name a file")
+    return binary
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.stat().st_mode)
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise RefusedError(f"{path}: is a folder; name a file")
+
+
+def _create_beside(target: Path) -> tuple[Path, int]:
+    # Its own short name, not one made from the target's: that may already have the longest length allowed.
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    while True:
+        temporary = target.parent / f".fscompress-{secrets.token_hex(8)}.tmp"
+        try:
+            return temporary, os.open(temporary, flags, 0o600)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _copy_attributes(source: str, descriptor: int) -> None:
+    """Mode and mtime of a regular input; the user's default mode for a stream."""
+    original = None if source == STANDARD else Path(source).stat()
+    if original is None or not stat.S_ISREG(original.st_mode):
+        _change_mode(descriptor, 0o666 & ~_umask())
+        return
+    _change_mode(descriptor, stat.S_IMODE(original.st_mode) & _COPIED_MODE)
+    if os.utime in os.supports_fd:
+        os.utime(descriptor, ns=(original.st_atime_ns, original.st_mtime_ns))
+
+
+def _change_mode(descriptor: int, mode: int) -> None:
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, mode)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _publish(temporary: Path, target: Path, force: bool) -> None:
+    """Gives the temporary file its name; without ``force`` never over a file that appeared in the meantime."""
+    if force:
+        os.replace(temporary, target)
+        return
+    try:
+        os.link(temporary, target)  # unlike a rename, fails if the target exists
+    except FileExistsError as error:
+        raise RefusedError(f"{target}: exists already; -f overwrites it") from error
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if target.exists():
+            raise RefusedError(f"{target}: exists already; -f overwrites it") from error
+        os.replace(temporary, target)
+
+
+def _sync_folder(folder: Path) -> None:
+    # So that --rm cannot lose both files in a power cut; not every system lets a folder be opened.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

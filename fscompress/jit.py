@@ -1,0 +1,42 @@
+"""The one place where numba is set up: cached machine code in the user's cache folder, integers only, no fastmath.
+
+Kernels may be compiled for any processor and still give the same bytes, because they contain no floating point.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from fscompress.settings import cache_folder
+
+Kernel = TypeVar("Kernel", bound=Callable[..., object])
+
+
+def _kernel_cache() -> Path:
+    """The folder for compiled kernels; a temporary one where the user's cache folder cannot be written."""
+    folder = cache_folder() / "kernels"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.gettempdir()) / f"fscompress-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
+
+
+def kernels_are_cold() -> bool:
+    """True if no compiled kernel is cached yet, so that the first use will take some seconds."""
+    return not any(_kernel_cache().rglob("*.nbi"))
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
+
+import numba  # noqa: E402 (the cache folder must be known before numba is loaded)
+
+
+def kernel(function: Kernel) -> Kernel:
+    """Compiles at first use, caches, releases the GIL; division by zero is excluded by each kernel's bounds."""
+    compiled: Kernel = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled

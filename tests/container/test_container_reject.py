@@ -1,0 +1,132 @@
+"""Literal bytes that break each rule of docs/FORMAT.md, section 9, and the answer of reader and skimmer."""
+
+import io
+import zlib
+
+import pytest
+
+from fscompress.container import End, RawBlock, Reader, Rule, Verifier, skim
+from fscompress.errors import ChecksumError, FscompressError
+
+
+def sealed(hexadecimal: str) -> bytes:
+    """The bytes and their CRC-32, computed here and not by the code under test."""
+    body = bytes.fromhex(hexadecimal)
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+EMPTY_SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+A_SHA = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+HEADER = sealed("f5465343 01 00 0a 00")
+END = sealed("00 000000 0000000000000000" + EMPTY_SHA)
+EMPTY = HEADER + END
+RAW = sealed("01 000000 01000000 43beb7e8") + b"a"
+MODEL = sealed("03 01 0000 0001020304050607 61")
+OTHER_MODELS = [sealed(f"03 01 0000 {n:02x}01020304050607 61") for n in range(1, 5)]
+CODED = sealed("02 00 0100 05000000 04000000 00000000" + "00" * 12) + b"1234"
+
+BROKEN = {
+    "R01": [b"", HEADER[:1], HEADER[:11], EMPTY + HEADER[:4]],
+    "R02": [b"a", b"plain text", HEADER[1:], b"\xf5FSD" + HEADER[4:], b"\x1f\x8b\x08\x00", bytes(60)],
+    "R03": [HEADER[:4] + b"\x02" + HEADER[5:] + END, HEADER[:11] + b"\x00" + END],
+    "R04": [sealed("f5465343 00 00 0a 00"), sealed("f5465343 02 00 0a 00") + END, sealed("f5465343 ff ff ff ff")],
+    "R05": [sealed(f"f5465343 01 {1 << bit:02x} 0a 00") + END for bit in range(4)],
+    "R06": [sealed(f"f5465343 01 00 {log2:02x} 00") + END for log2 in (0, 9, 31, 255)],
+    "R07": [sealed("f5465343 01 00 0a 01") + END],
+    "R08": [HEADER + b"\x04", HEADER + b"\xff" + END, HEADER + EMPTY],
+    "R09": [HEADER, HEADER + b"\x01", HEADER + RAW, HEADER + MODEL[:2], HEADER + CODED[:31], HEADER + END[:47]],
+    "R10": [HEADER + RAW[:16], HEADER + MODEL + CODED[:-1]],
+    "R11": [HEADER + END[:47] + b"\x00", HEADER + RAW[:4] + b"\x02" + RAW[5:] + END, HEADER + MODEL[:-1] + b"\x00"],
+    "R12": [
+        HEADER + sealed("01 000100 01000000 43beb7e8") + b"a",
+        HEADER + sealed("03 01 0001 0001020304050607 61"),
+        HEADER + sealed("00 000080 0000000000000000" + EMPTY_SHA),
+    ],
+    "R13": [
+        HEADER + sealed("01 000000 00000000 00000000") + END,
+        HEADER + sealed("01 000000 01040000 00000000") + bytes(1025),
+        HEADER + MODEL + sealed("02 00 0100 00000000 04000000 00000000" + "00" * 12),
+        HEADER + MODEL + sealed("02 00 0100 ffffffff 04000000 00000000" + "00" * 12),
+    ],
+    "R14": [HEADER + MODEL + sealed("02 01 0100 05000000 04000000 00000000" + "00" * 12) + b"1234"],
+    "R15": [
+        HEADER + MODEL + sealed("02 00 0000 05000000 04000000 00000000" + "00" * 12) + b"1234",
+        HEADER + MODEL + sealed("02 00 0600 05000000 04000000 00000000" + "00" * 12) + b"1234",
+    ],
+    "R16": [
+        HEADER + MODEL + sealed("02 00 0100 05000000 00000000 00000000" + "00" * 12),
+        HEADER + MODEL + sealed("02 00 0100 04000000 04000000 00000000" + "00" * 12) + b"1234",
+        HEADER + MODEL + sealed("02 00 0100 01000000 ffffffff 00000000" + "00" * 12),
+    ],
+    "R17": [HEADER + MODEL + sealed("02 00 0100 06000000 05000000 00000000" + "00" * 12) + b"12345"],
+    "R18": [HEADER + MODEL + sealed("02 00 0100 05000000 04000000 00000000" + "00" * 11 + "01") + b"1234"],
+    "R19": [HEADER + CODED, HEADER + RAW + CODED, HEADER + MODEL + END + HEADER + CODED],
+    "R20": [HEADER + sealed("03 00 0000 0001020304050607"), HEADER + sealed("03 41 0000" + "00" * 8 + "61" * 65)],
+    "R21": [HEADER + sealed("03 02 0000 0001020304050607" + name) for name in ("6141", "2e61", "2d61", "612f", "61c3")],
+    "R22": [HEADER + MODEL + b"".join(OTHER_MODELS)],
+    "R23": [HEADER + MODEL + CODED + OTHER_MODELS[0]],
+    "R24": [HEADER + MODEL + MODEL, HEADER + MODEL + RAW + sealed("03 01 0000 0001020304050607 62")],
+    "R25": [HEADER + RAW + END, HEADER + sealed("00 000000 0000000000000080" + EMPTY_SHA)],
+    "R26": [EMPTY + b"\x00", EMPTY + b"plain text", EMPTY + END, EMPTY + HEADER[1:]],
+    "R27": [HEADER + RAW[:-1] + b"b" + sealed("00 000000 0100000000000000" + EMPTY_SHA)],
+    "R29": [HEADER + RAW + sealed("00 000000 0100000000000000" + EMPTY_SHA)],
+}
+ELSEWHERE = {"R28", "R30", "R31"}  # need a decoded block: test_container_roundtrip.py and the codec's tests
+CASES = [pytest.param(code, data, id=f"{code}-{n}") for code, list_ in BROKEN.items() for n, data in enumerate(list_)]
+
+
+def read_all(data: bytes) -> None:
+    verifier = Verifier()
+    for record in Reader(io.BytesIO(data)):
+        if isinstance(record, RawBlock):
+            verifier.update(record.plain)
+        elif isinstance(record, End):
+            verifier.check(record)
+
+
+def rule_of(code: str) -> Rule:
+    return next(rule for rule in Rule if rule.code == code)
+
+
+def test_every_rule_is_broken_by_some_bytes() -> None:
+    assert BROKEN.keys() | ELSEWHERE == {rule.code for rule in Rule}
+    assert not BROKEN.keys() & ELSEWHERE
+
+
+@pytest.mark.parametrize(("code", "data"), CASES)
+def test_reader_names_the_broken_rule(code: str, data: bytes) -> None:
+    rule = rule_of(code)
+    with pytest.raises(FscompressError) as caught:
+        read_all(data)
+    message = str(caught.value)
+    assert type(caught.value) is rule.error
+    assert message.startswith(rule.text + " (got ")
+    assert message.endswith(f"; {rule.advice} [{code}]")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("seekable", [True, False])
+@pytest.mark.parametrize(("code", "data"), CASES)
+def test_skim_agrees_on_structure(code: str, data: bytes, seekable: bool) -> None:
+    source = io.BytesIO(data)
+    source.seekable = lambda: seekable  # type: ignore[method-assign]
+    if issubclass(rule_of(code).error, ChecksumError):
+        list(skim(source))
+        return
+    with pytest.raises(FscompressError, match=rf"\[{code}\]$"):
+        list(skim(source))
+
+
+def test_the_bytes_around_the_broken_ones_are_accepted() -> None:
+    read_all(
+        EMPTY + HEADER + RAW + MODEL + b"".join(OTHER_MODELS[:3]) + CODED + sealed("00 000000 06" + "00" * 7 + A_SHA)
+    )
+
+
+def test_unused_flags_are_ignored() -> None:
+    read_all(sealed("f5465343 01 f0 0a 00") + END)
+
+
+def test_messages_say_where() -> None:
+    with pytest.raises(FscompressError, match=r"\(got 1025, expected 1 to 1024, offset 16\)"):
+        read_all(BROKEN["R13"][1])
