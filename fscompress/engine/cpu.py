@@ -51,8 +51,9 @@ class CpuEngine:
 
     def __init__(self, prepared: PreparedModel) -> None:
         self._prepared = prepared
-        widest = 4 * max(prepared.model.fast_size, prepared.model.slow_size)
-        self._x, self._index = np.zeros(widest, np.int32), np.zeros(widest, np.int32)
+        sizes = (prepared.model.fast_size, prepared.model.slow_size)
+        self._x = [np.zeros(4 * size, np.int32) for size in sizes]
+        self._index = [np.zeros(5 * size, np.uint16) for size in sizes]
         self._logits = np.zeros(256, np.int32)
         self.tree: I32 = np.zeros((0, 512), np.int32)
 
@@ -87,8 +88,8 @@ class CpuEngine:
                 self._z,
                 self._prepared.columns[group],
                 self._narrow if group == FAST else self._no_narrow,
-                self._x,
-                self._index,
+                self._x[group],
+                self._index[group],
             )
         self._read_out(n)
 

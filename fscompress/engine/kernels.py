@@ -1,7 +1,9 @@
 """Fused integer kernels of the ``cpu`` engine; each must equal the same step of ``reference.py`` (tests/engine/).
 
 Arithmetic, Q formats and bounds are those of docs/INTEGER.md.  Every product below is of two int32 taken to int64, which
-processors multiply in vectors; shifts are arithmetic (floor).
+processors multiply in vectors; shifts are arithmetic (floor).  The many ``np.int32(...)`` keep the loops narrow: numba widens
+every sum of two int32 to int64 otherwise, and half as many numbers fit a vector.  Table indices are uint16, so that numba
+needs no check for negative ones.
 """
 
 import math
@@ -12,9 +14,11 @@ from fscompress.engine import arithmetic as q
 from fscompress.jit import kernel
 
 NORM_BITS, NORM_ROOT_SHIFT, NORM_RECIPROCAL = q.NORM_BITS, q.NORM_ROOT_SHIFT, q.NORM_RECIPROCAL
-TABLE_HALF, TABLE_LAST = q.TABLE_HALF, q.TABLE_SIZE - 1
-X_MAX, HIDDEN_MAX, HIDDEN_Q, HIDDEN_OFFSET = q.X_MAX, q.HIDDEN_MAX, q.HIDDEN_Q, q.HIDDEN_OFFSET
-LOGIT_Q, EXP2_LAST = q.LOGIT_Q, q.EXP2_SIZE - 1
+HALF_UNIT, HALF_H, HALF_C, HALF_H8 = np.int64(1 << 31), np.int64(1 << 15), np.int64(1 << 14), np.int32(1 << 13)
+TABLE_HALF, TABLE_LAST = np.int32(q.TABLE_HALF), np.int32(q.TABLE_SIZE - 1)
+X_MAX, HIDDEN_MAX, HIDDEN_OFFSET = np.int64(q.X_MAX), np.int32(q.HIDDEN_MAX), np.int32(q.HIDDEN_OFFSET)
+LOGIT_Q, EXP2_LAST = np.int32(q.LOGIT_Q), np.int32(q.EXP2_SIZE - 1)
+ZERO, ONE, LONGEST_SHIFT = np.int32(0), np.int32(1), np.int32(31)
 P1_BITS, P1_MIN, P1_MAX = q.P1_BITS, q.P1_MIN, q.P1_MAX
 
 
@@ -30,28 +34,56 @@ def integer_root(v):
 
 
 @kernel
-def norm_into(x, start, size, epsilon, gain, bias, out):
-    """Layer normalisation of x[start:start + size] into table indices out[start:...] (int32, saturated to 0..8191)."""
+def norm_into(x, epsilon, gain, bias, index):
+    """Layer normalisation of x (int32 [H]) into table indices uint16 [H], saturated to 0..8191."""
+    size = x.shape[0]
     total = np.int64(0)
-    for j in range(start, start + size):
+    for j in range(size):
         total += np.int64(x[j])
     mean = np.int32(total // size)
     squares = np.int64(0)
-    for j in range(start, start + size):
+    for j in range(size):
         d = np.int64(np.int32(x[j] - mean))
         squares += d * d
     root = integer_root((squares // size + epsilon) << NORM_ROOT_SHIFT)
     bits = 0
     while root >> bits:
         bits += 1
-    left = max(NORM_BITS - bits, 0)
-    right = max(bits - NORM_BITS, 0)
+    left, right = np.int32(max(NORM_BITS - bits, 0)), np.int32(max(bits - NORM_BITS, 0))
     reciprocal = np.int64(np.int32((np.int64(1) << NORM_RECIPROCAL) // (root << left >> right)))
     for j in range(size):
-        d = np.int64(np.int32((np.int32(x[start + j] - mean) << left) >> right))
+        d = np.int64(np.int32(np.int32(np.int32(x[j] - mean) << left) >> right))
         n = np.int64(np.int32((d * reciprocal) >> 32))
-        y = np.int32((n * np.int64(gain[j]) + (np.int64(1) << 31)) >> 32) + bias[j]
-        out[start + j] = min(max(y + TABLE_HALF, 0), TABLE_LAST)
+        y = np.int32(np.int32((n * np.int64(gain[j]) + HALF_UNIT) >> 32) + bias[j])
+        index[j] = np.uint16(min(max(np.int32(y + TABLE_HALF), ZERO), TABLE_LAST))
+
+
+@kernel
+def scale_into(accumulator, offset, multiplier, x):
+    """x = (accumulator - offset) * multiplier >> 32 for one row, all int32 [4H]."""
+    for j in range(x.shape[0]):
+        a = np.int64(np.int32(accumulator[j] - offset[j]))
+        x[j] = np.int32((a * np.int64(multiplier[j])) >> 32)
+
+
+@kernel
+def new_cell_into(f, i, g, sigmoid, tanh, c, new):
+    """new = s(f) c + s(i) tanh(g), saturated; f, i, g are table indices uint16 [H], c and new int32 [H] in Q16."""
+    for j in range(c.shape[0]):
+        write = np.int64(np.int32(sigmoid[i[j]]) * np.int32(tanh[g[j]]))
+        both = np.int64(sigmoid[f[j]]) * np.int64(c[j]) + np.int64(2) * write + HALF_C
+        new[j] = np.int32(min(max(both >> np.int64(15), -X_MAX), X_MAX))
+
+
+@kernel
+def new_hidden_into(o, normed, sigmoid, tanh, keep, h, h8):
+    """h = s(o) tanh(normed cell), zoned out with the old h (int32 [H], Q14); h8 + 128 goes to ``h8`` (uint8 [H])."""
+    for j in range(h.shape[0]):
+        product = np.int64(np.int32(sigmoid[o[j]]) * np.int32(tanh[normed[j]]))
+        new = np.int32((product + HALF_H) >> np.int64(16))
+        new = np.int32(new + np.int32((np.int64(np.int32(h[j] - new)) * keep) >> np.int64(15)))
+        h[j] = new
+        h8[j] = np.uint8(np.int32(np.int32(new * HIDDEN_MAX + HALF_H8) >> np.int32(14)) + HIDDEN_OFFSET)
 
 
 @kernel
@@ -62,51 +94,47 @@ def lstm_step(
 
     ``offset`` int32 [4H] is 128 * sum of weights; ``table`` int32 [256, 4H] is added by ``symbols`` where it has rows.
     Updates h, c (int32 [S, H]) and writes h8 + 128 to z[:, column:column + H] and, where it has columns, to ``narrow``.
-    ``x``, ``index`` are int32 scratch of 4H.
+    ``x`` int32 [4H] and ``index`` uint16 [5H] are scratch.
     """
     size = h.shape[1]
     h_keep, c_keep = np.int64(keep[0]), np.int64(keep[1])
+    normed = index[4 * size : 5 * size]
+    new_c = x[:size]
     for s in range(accumulator.shape[0]):
-        for j in range(4 * size):
-            a = np.int64(np.int32(accumulator[s, j] - offset[j]))
-            x[j] = np.int32((a * np.int64(multiplier[j])) >> 32)
+        scale_into(accumulator[s], offset, multiplier, x)
         if table.shape[0]:
-            row = np.int64(symbols[s])
+            row = table[symbols[s]]
             for j in range(4 * size):
-                x[j] += table[row, j]
+                x[j] = np.int32(x[j] + row[j])
         for k in range(4):
-            norm_into(x, k * size, size, epsilon[k], gain[k], bias[k], index)
+            norm_into(x[k * size : (k + 1) * size], epsilon[k], gain[k], bias[k], index[k * size : (k + 1) * size])
+        new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c)
+        norm_into(new_c, epsilon[4], gain[4], bias[4], normed)
+        new_hidden_into(index[2 * size : 3 * size], normed, sigmoid, tanh, h_keep, h[s], z[s, column : column + size])
+        old_c = c[s]
         for j in range(size):
-            forget = np.int64(sigmoid[index[j]])
-            write = np.int64(sigmoid[index[size + j]]) * np.int64(tanh[index[3 * size + j]])
-            new = (forget * np.int64(c[s, j]) + 2 * write + (1 << 14)) >> 15
-            x[j] = np.int32(min(max(new, -X_MAX), X_MAX))
-        norm_into(x, 0, size, epsilon[4], gain[4], bias[4], index)
-        for j in range(size):
-            new_h = (np.int64(sigmoid[index[2 * size + j]]) * np.int64(tanh[index[j]]) + (1 << 15)) >> 16
-            new_h += ((np.int64(h[s, j]) - new_h) * h_keep) >> 15
-            h[s, j] = np.int32(new_h)
-            c[s, j] = np.int32(np.int64(x[j]) + (((np.int64(c[s, j]) - np.int64(x[j])) * c_keep) >> 15))
-            z[s, column + j] = np.uint8(((new_h * HIDDEN_MAX + (1 << (HIDDEN_Q - 1))) >> HIDDEN_Q) + HIDDEN_OFFSET)
+            drift = np.int64(np.int32(old_c[j] - new_c[j]))
+            old_c[j] = np.int32(new_c[j] + np.int32((drift * c_keep) >> np.int64(15)))
         if narrow.shape[1]:
-            for j in range(size):
-                narrow[s, j] = z[s, column + j]
+            narrow[s, :] = z[s, column : column + size]
 
 
 @kernel
 def sum_trees(accumulator, offset, multiplier, bias, shift, exp2, tree, logits):
     """Sum trees int32 [n, 512] from the output product (int32 [n, 256], of h8 + 128); ``logits`` is int32 scratch of 256."""
     for s in range(accumulator.shape[0]):
+        row, leaves = accumulator[s], tree[s]
         top = np.int32(-(1 << 31) + 1)
         for v in range(256):
-            a = np.int64(np.int32(accumulator[s, v] - offset[v]))
-            logits[v] = np.int32((a * np.int64(multiplier[v])) >> shift) + bias[v]
+            a = np.int64(np.int32(row[v] - offset[v]))
+            logits[v] = np.int32(np.int32((a * np.int64(multiplier[v])) >> shift) + bias[v])
             top = max(top, logits[v])
         for v in range(256):
-            below = top - logits[v]
-            tree[s, 256 + v] = max(exp2[below & EXP2_LAST] >> min(below >> LOGIT_Q, 31), 1)
+            below = np.int32(top - logits[v])
+            weight = exp2[np.uint16(below & EXP2_LAST)] >> min(np.int32(below >> LOGIT_Q), LONGEST_SHIFT)
+            leaves[256 + v] = max(np.int32(weight), ONE)
         for node in range(255, 0, -1):
-            tree[s, node] = tree[s, 2 * node] + tree[s, 2 * node + 1]
+            leaves[node] = np.int32(leaves[2 * node] + leaves[2 * node + 1])
 
 
 @kernel

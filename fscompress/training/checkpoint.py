@@ -1,5 +1,6 @@
 """Checkpoints: one safetensors file, tensors beside a JSON description, written whole or not at all.  No pickle."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -51,7 +52,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: checkpoint cannot be written ({error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nothing to remove after the rename, or nowhere to have written
+            temporary.unlink()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from fscompress.training.config import TrainConfig
 
-WARM_UP_STEPS = 200
+WARM_UP_STEPS = 200  # or WARM_UP_SHARE of the run, whichever ends first
+WARM_UP_SHARE = 0.05
 PATIENCE_EPOCHS = 2
 FINAL_TENTH = 0.9
 
@@ -46,8 +47,8 @@ class Plateau:
 
 def learning_rate(config: TrainConfig, step: int, progress: float, plateau: Plateau) -> float:
     """Adam's rate for that step."""
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS) if config.schedule == "cosine" else 1.0
     if config.schedule == "cosine":
+        warm = min(1.0, max((step + 1) / WARM_UP_STEPS, progress / WARM_UP_SHARE))
         return config.rate * warm * 0.5 * (1.0 + math.cos(math.pi * progress))
     if config.schedule == "final-tenth":
         return config.rate * (0.1 if progress >= FINAL_TENTH else 1.0)

@@ -1,0 +1,121 @@
+"""The loop: it learns, resumes bit for bit, keeps the best checkpoint, and refuses what does not fit."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from fscompress.corpora import open_corpus
+from fscompress.errors import CheckpointError, RefusedError
+from fscompress.model.config import ModelConfig
+from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
+from fscompress.training.config import PRESETS, Preset, TrainConfig, preset
+from fscompress.training.schedule import Budget, Plateau, learning_rate
+from fscompress.training.trainer import BEST, LAST, METRICS, RunOptions, Trainer
+
+MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=0.05)
+SMALL = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    text = tmp_path / "text"
+    text.write_bytes(b"the quick brown fox jumps over the lazy dog. " * 200)
+    return open_corpus(str(text))
+
+
+def make(corpus, out, steps, resume=False, chosen=SMALL):
+    options = RunOptions(out, device="cpu", precision="fp32", compiled=False, eval_every=10)
+    return Trainer(chosen, corpus, Budget(steps=steps), options, resume)
+
+
+def fit(trainer, stop_at=None):
+    losses = []
+    trainer.fit(lambda report: losses.append(report.bpc), lambda: trainer.step == stop_at)
+    return losses
+
+
+def test_resumed_run_has_the_losses_of_an_uninterrupted_one(corpus, tmp_path):
+    whole = fit(make(corpus, tmp_path / "a", 30))
+    first = fit(make(corpus, tmp_path / "b", 30), stop_at=13)
+    second = fit(make(corpus, tmp_path / "b", 30, resume=True))
+    assert first + second == whole
+    finals = [read_checkpoint(tmp_path / name / LAST) for name in "ab"]
+    assert finals[0].tensors.keys() == finals[1].tensors.keys()
+    for name, tensor in finals[0].tensors.items():
+        assert torch.equal(tensor, finals[1].tensors[name]), name
+
+
+def test_learns_and_keeps_the_best(corpus, tmp_path):
+    trainer = make(corpus, tmp_path, 120)
+    losses = fit(trainer)
+    assert losses[-1] < 0.6 * losses[0]
+    best = read_checkpoint(tmp_path / BEST)
+    assert best.progress["best"] == trainer.best
+    assert set(best.weights()) == {name for name, _ in trainer.model.named_parameters()}
+    lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 50, 100]
+
+
+def test_resume_refuses_other_settings_and_other_data(corpus, tmp_path):
+    fit(make(corpus, tmp_path / "run", 5))
+    other = Preset(MODEL, dataclasses.replace(SMALL.training, rate=0.02))
+    with pytest.raises(CheckpointError, match="other settings"):
+        make(corpus, tmp_path / "run", 5, resume=True, chosen=other)
+    (tmp_path / "more").write_bytes(b"another text, longer than that " * 500)
+    with pytest.raises(CheckpointError, match="another corpus"):
+        make(open_corpus(str(tmp_path / "more")), tmp_path / "run", 5, resume=True)
+
+
+def test_damaged_checkpoint_is_one_clear_error(corpus, tmp_path):
+    fit(make(corpus, tmp_path, 3))
+    path = tmp_path / LAST
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_checkpoint(path)
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        write_checkpoint(tmp_path / LAST / "below-a-file", read_checkpoint(tmp_path / BEST))
+
+
+def test_schedules():
+    cosine = TrainConfig(rate=1.0)
+    rates = [learning_rate(cosine, 10_000, p, Plateau()) for p in (0.0, 0.5, 1.0)]
+    assert rates == [1.0, pytest.approx(0.5), pytest.approx(0.0)]
+    assert learning_rate(cosine, 0, 0.0, Plateau()) == 1 / 200
+    tenth = TrainConfig(rate=1.0, schedule="final-tenth")
+    assert [learning_rate(tenth, 9, p, Plateau()) for p in (0.89, 0.9)] == [1.0, 0.1]
+    plateau = Plateau()
+    for bpc in (2.0, 1.9, 1.95, 1.91, 1.8):
+        plateau.update(bpc)
+    assert plateau.divisions == 1
+    assert learning_rate(TrainConfig(rate=1.0, schedule="plateau"), 9, 0.5, plateau) == 0.1
+
+
+def test_budget_by_time_and_by_steps():
+    assert Budget(steps=10).progress(5, 1e9) == 0.5
+    assert Budget(seconds=60).progress(5, 30) == 0.5
+    assert Budget(steps=10, seconds=60).progress(9, 30) == 0.9
+    assert Budget(steps=10).progress(11, 0) == 1.0
+
+
+def test_presets_are_the_papers_columns():
+    """Parameter counts of the paper's table: 7.2M, 6.5M, 27M, 27M, 47M; ours counts 256 byte values."""
+    paper = {
+        "ptb-fs-lstm-2": 7.2,
+        "ptb-fs-lstm-4": 6.5,
+        "enwik8-fs-lstm-2": 27,
+        "enwik8-fs-lstm-4": 27,
+        "enwik8-large-fs-lstm-4": 47,
+    }
+    counts = {}
+    for name, chosen in PRESETS.items():
+        m = chosen.model
+        f, s, e = m.fast_size, m.slow_size, m.embedding_size
+        counts[name] = 4 * f * (f + e) + 4 * s * (f + s) + 4 * f * (s + f) + (m.n_fast - 2) * 4 * f * f + 256 * (f + e)
+    assert set(counts) == {"small", *paper}
+    for name, millions in paper.items():
+        assert abs(counts[name] / 1e6 - millions) < 0.02 * millions + 0.3, name
+    assert counts["small"] <= 1_500_000
+    with pytest.raises(RefusedError, match="known: small"):
+        preset("smal")
