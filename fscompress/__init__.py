@@ -1,7 +1,7 @@
 """fscompress: a text compressor in which a Fast-Slow LSTM in exact integers drives an arithmetic coder.
 
-    packed = fscompress.compress(b"some text")
-    assert fscompress.decompress(packed) == b"some text"
+packed = fscompress.compress(b"some text")
+assert fscompress.decompress(packed) == b"some text"
 """
 
 from io import BytesIO

@@ -11,6 +11,7 @@ from fscompress.coder import BinaryCoder, BinaryDecoder, BinaryEncoder
 from fscompress.container import CodedBlock, Rule, broken
 from fscompress.engine import Engine
 from fscompress.engine.kernels import node_p1
+from fscompress.errors import DamagedError
 from fscompress.lanes import U8, active_lanes, from_rows, to_rows
 
 TICK_STEPS = 64
@@ -51,11 +52,14 @@ def decode_block(block: CodedBlock, engine: Engine, progress: Progress) -> bytes
     """Plain bytes of a block, compared with its checksum.
 
     Raises:
-        DamagedError: coded words are left over.  ChecksumError: the bytes are not those that were encoded.
+        ChecksumError: the bytes are not those that were encoded.  DamagedError: coded words are left over.
     """
     coder = BinaryDecoder(block.coded)
     rows = np.zeros((-(-block.n_plain // block.lanes), block.lanes), np.uint8)
-    code_rows(rows, block.n_plain, engine, coder, progress)
+    try:
+        code_rows(rows, block.n_plain, engine, coder, progress)
+    except DamagedError as error:
+        raise broken(Rule.CODED_CRC, error, f"crc {block.crc:08x}", block.offset) from error
     plain = from_rows(rows, block.n_plain)
     block.check(plain)
     if not coder.exhausted():

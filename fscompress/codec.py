@@ -80,7 +80,7 @@ class CodingStats:
 
 
 class _Engines:
-    """Lends each worker thread an engine of its own; the first is made when it is needed, so raw data loads no kernels."""
+    """Lends each worker thread an engine of its own; made when first needed, so that raw data loads no kernels."""
 
     def __init__(self, model: IntegerModel, name: str) -> None:
         self._model, self._name = model, name
@@ -238,4 +238,3 @@ def _blocks(source: BinaryIO, n_block: int) -> Iterator[bytes]:
             yield b"".join(parts)
         if missing:
             return
-

@@ -7,11 +7,9 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from fscompress.settings import cache_folder
-
-Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def _kernel_cache() -> Path:
@@ -36,7 +34,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
 import numba  # noqa: E402 (the cache folder must be known before numba is loaded)
 
 
-def kernel(function: Kernel) -> Kernel:
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles at first use, caches, releases the GIL; division by zero is excluded by each kernel's bounds."""
-    compiled: Kernel = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     return compiled

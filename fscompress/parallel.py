@@ -35,7 +35,8 @@ def ordered_map(
 ) -> Iterator[Result]:
     """Results in the order of ``items``, at most ``threads`` + 1 items taken ahead.
 
-    ``threads`` = 1 runs in the calling thread.  ``cancel`` is set on any exit before the end, so that workers stop soon.
+    ``threads`` = 1 runs in the calling thread.  ``cancel`` is set on any exit before the end, so that workers stop
+    soon.
     """
     if threads == 1:
         yield from map(work, items)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fscompress import settings
-from fscompress.errors import ModelNotFoundError, RefusedError
+from fscompress.container import Rule
+from fscompress.errors import ModelFileError, ModelNotFoundError, RefusedError
 
 if TYPE_CHECKING:
     from fscompress.engine import IntegerModel
@@ -58,6 +59,22 @@ def describe(path: Path) -> Installed:
         return Installed(path.name.removesuffix(SUFFIX), path, hashlib.file_digest(file, "sha256").digest())
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a safetensors file says about itself; raises ModelFileError if it cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(f"{path}: not a readable model file ({error})") from error
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the file is a float checkpoint of ``train`` rather than an integer model."""
+    return read_metadata(path).get("format", "").startswith("fscompress-checkpoint")
+
+
 def find_model(wanted: str = DEFAULT) -> Path:
     """The file of the model called ``wanted``: a name, a path, or at least eight digits of an id.
 
@@ -93,7 +110,7 @@ def find_by_id(wanted: bytes, name: str, given: Path | None = None) -> Path:
     other = f"{given} is another one; " if given else ""
     raise ModelNotFoundError(
         f"needs model '{name}', id {wanted.hex()}, which is not installed ({other}{_searched()}); "
-        f"put its file into one of them or name it with --model"
+        f"put its file into one of them or name it with --model [{Rule.UNKNOWN_MODEL.code}]"
     )
 
 

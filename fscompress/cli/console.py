@@ -56,11 +56,20 @@ class Console:
             yield advance
 
 
+@contextmanager
+def about(subject: str) -> Iterator[None]:
+    """Puts ``subject`` before the message of an error raised by code that sees streams and not their names."""
+    try:
+        yield
+    except FscompressError as error:
+        error.args = (f"{subject}: {error}",)
+        raise
+
+
 def describe(error: BaseException, subject: str = "") -> str:
-    """``error`` as one lower-case line that begins with the path or ``subject`` it is about."""
+    """``error`` as one lower-case line; ``subject`` names the file where the system's own error does not."""
     if isinstance(error, FscompressError):
-        text = str(error)
-        return text if not subject or text.startswith(f"{subject}: ") else f"{subject}: {text}"
+        return str(error)
     if isinstance(error, OSError):
         where = str(error.filename) if error.filename is not None else subject
         reason = error.strerror or str(error) or errno.errorcode.get(error.errno or 0, "input/output error")

@@ -7,7 +7,7 @@ import click
 from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, decode_jobs
-from fscompress.cli.options import engine_option, model_option, talks, threads_option, writes
+from fscompress.cli.options import engine_option, known_model_option, talks, threads_option, writes
 from fscompress.cli.transfer import Convert, Progress, Transfer, run_jobs
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @writes
-@model_option
+@known_model_option
 @engine_option
 @threads_option
 @talks

@@ -35,7 +35,7 @@ def evaluate(files: tuple[str, ...], model: str | None, engine: str, as_json: bo
 
     @cache
     def measure() -> tuple[str, Measure]:
-        return _float_measure(path) if is_checkpoint(path) else _integer_measure(path, engine)
+        return _float_measure(path) if store.is_checkpoint(path) else _integer_measure(path, engine)
 
     def work(name: str) -> None:
         with open_input(name) as source:
@@ -56,27 +56,14 @@ def evaluate(files: tuple[str, ...], model: str | None, engine: str, as_json: bo
             click.echo(table(["bpc", "arithmetic", "bytes", "file"], rows, left={1, 3}))
 
 
-def is_checkpoint(path: Path) -> bool:
-    """Whether the file is a float checkpoint rather than an integer model."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "np") as file:
-            return str((file.metadata() or {}).get("format", "")).startswith("fscompress-checkpoint")
-    except SafetensorError:
-        return False  # the reader of models says what is wrong with it
-
-
 def _float_measure(path: Path) -> tuple[str, Measure]:
     import numpy as np
 
-    from fscompress.model.fs_rnn import FSRNN
+    from fscompress.export.checkpoint import load_float_model
     from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.evaluation import WINDOW, float_bits_per_byte
 
-    checkpoint = read_checkpoint(path)
-    model = FSRNN(checkpoint.model)
-    model.load_state_dict(checkpoint.weights())
+    model = load_float_model(read_checkpoint(path))
 
     def measure(data: bytes) -> float:
         if len(data) <= WINDOW:

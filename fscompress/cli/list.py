@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fscompress.cli.console import Console
+from fscompress.cli.console import Console, about
 from fscompress.cli.options import json_option, talks
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
@@ -56,7 +56,7 @@ class Contents:
 def read_contents(name: str) -> Contents:
     """Reads the records of ``name``; raises what ``container.skim`` raises."""
     contents, streams = Contents(), 0
-    with open_input(name, binary_expected=True) as source:
+    with open_input(name, binary_expected=True) as source, about(shown(name)):
         for head in skim(source):
             if isinstance(head, Header):
                 contents.version, streams = head.version, streams + 1

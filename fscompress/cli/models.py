@@ -9,18 +9,6 @@ from fscompress import store
 from fscompress.cli.console import Console
 from fscompress.cli.options import json_option, talks
 from fscompress.cli.tables import table
-from fscompress.errors import ModelFileError
-
-
-def read_metadata(model: store.Installed) -> dict[str, str]:
-    """What the file says about itself; raises ModelFileError if it cannot be read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(model.path, "np") as file:
-            return dict(file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise ModelFileError(f"{model.path}: not a readable model file ({error})") from error
 
 
 @click.command()
@@ -32,7 +20,7 @@ def models(as_json: bool, console: Console) -> None:
     They are looked for in the folder FSCOMPRESS_MODELS, in the package, and in the clone it is installed from. An .fsc
     file records name and id of the model that it needs.
     """
-    found = [(model, read_metadata(model)) for model in store.installed()]
+    found = [(model, store.read_metadata(model.path)) for model in store.installed()]
     if as_json:
         click.echo(json.dumps([_as_json(model, metadata) for model, metadata in found], indent=2))
         return

@@ -13,6 +13,9 @@ Command = Callable[..., Any]
 ENGINES = ("auto", "cpu", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
 
 model_option = click.option("--model", metavar="MODEL", help="Name, path or id of the model.  [default: default]")
+known_model_option = click.option(
+    "--model", metavar="MODEL", help="File of the model, if the one that the input names is not installed."
+)
 engine_option = click.option(
     "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="All give the same bytes."
 )

@@ -5,9 +5,9 @@ import os
 import click
 
 from fscompress import settings
-from fscompress.cli.console import Console
+from fscompress.cli.console import Console, about
 from fscompress.cli.decode import decoder
-from fscompress.cli.options import engine_option, model_option, talks, threads_option
+from fscompress.cli.options import engine_option, known_model_option, talks, threads_option
 from fscompress.cli.transfer import announce_compilation, each, shown
 from fscompress.files import STANDARD, open_input
 
@@ -15,7 +15,7 @@ from fscompress.files import STANDARD, open_input
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("-f", "--force", is_flag=True, help="Read compressed data from a terminal.")
-@model_option
+@known_model_option
 @engine_option
 @threads_option
 @talks
@@ -31,7 +31,7 @@ def test(
             open(os.devnull, "wb") as sink,
         ):
             announce_compilation(console)
-            with console.bar(None, shown(name)) as progress:
+            with console.bar(None, shown(name)) as progress, about(shown(name)):
                 stats = convert(source, sink, progress)
         console.notice(f"{shown(name)}: intact, {stats.n_plain:,} bytes")
 

@@ -18,6 +18,8 @@ from fscompress.training.config import PRESETS, Preset, preset
 
 BITS = "bpc {bpc:.3f}  valid {valid}  {speed:,.0f} B/s"
 
+DEVICES, PRECISIONS = click.Choice(["auto", "cpu", "cuda"]), click.Choice(["auto", "fp32", "bf16"])
+
 
 def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
     """``("wiki=2", "text=1")`` as a mapping."""
@@ -59,11 +61,12 @@ def stop_flag() -> Iterator[list[int]]:
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="End after this many passes.")
 @click.option("--rate", type=float, help="Initial learning rate instead of the preset's.")
 @click.option("--batch", type=int, help="Lanes of text trained in parallel, instead of the preset's.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of initial weights, masks and order.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/CORPUS-PRESET].")
+@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this checkpoint's weights.")
 @click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True)
+@click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: CUDA where there is one.")
+@click.option("--precision", type=PRECISIONS, default="auto", show_default=True, help="auto: bf16 where it is fast.")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Compile the cell kernels.  [default: compile]")
 @talks
 def train(
@@ -78,6 +81,7 @@ def train(
     batch: int | None,
     seed: int,
     out: Path | None,
+    init: Path | None,
     resume: bool,
     device: str,
     precision: str,
@@ -93,6 +97,7 @@ def train(
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
     chosen = Preset(chosen.model, settings)
     folder = out or Path("runs") / f"{Path(corpus_name).name}-{preset_name}"
+    from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.trainer import LAST, RunOptions, Trainer
 
     if (folder / LAST).exists() and not resume:
@@ -101,6 +106,8 @@ def train(
         corpus = open_corpus(corpus_name, data, parse_weights(weight), valid, report)
     budget = _budget(settings, corpus, minutes, epochs)
     trainer = Trainer(chosen, corpus, budget, RunOptions(folder, device, precision, compiled), resume)
+    if init and not resume:
+        trainer.initialise(read_checkpoint(init).weights())
     console.notice(f"{folder}: {trainer.model.n_weights():,} weights, {corpus.n_train:,} training bytes")
     with stop_flag() as received:
         _fit(trainer, console, received)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import click
 
-from fscompress.cli.console import Console
+from fscompress.cli.console import Console, about
 from fscompress.cli.jobs import Job
 from fscompress.errors import FscompressError
 from fscompress.files import STANDARD, Output, check_output, open_input, open_output, remove_input
@@ -41,7 +41,7 @@ class Transfer:
 
 def run_jobs(jobs: Iterable[Job], transfer: Transfer, console: Console) -> None:
     """Does every job, going on after a failure; ends with the highest exit code if there was one."""
-    each(jobs, lambda job: _run(job, transfer, console), console, lambda job: shown(job.source))
+    each(jobs, lambda job: _run(job, transfer, console), console, _subject)
 
 
 def each(items: Iterable[Item], work: Callable[[Item], None], console: Console, subject: Callable[[Item], str]) -> None:
@@ -84,13 +84,17 @@ def _run(job: Job, transfer: Transfer, console: Console) -> None:
         with open_output(target, job.source, transfer.force, transfer.encoding) as output:
             announce_compilation(console)
             total = plain_size(job.source) if transfer.encoding else None
-            with console.bar(total, shown(job.source)) as progress:
+            with console.bar(total, shown(job.source)) as progress, about(shown(job.source)):
                 stats = transfer.convert(source, output.file, progress)
             if transfer.remove and before and output.written:
                 _verify(output, transfer, stats.n_plain, console)
     console.detail(_figures(job, transfer, stats))
     if transfer.remove and before and output.written:
         remove_input(job.source, before)
+
+
+def _subject(job: Job) -> str:
+    return f"{shown(job.source)} -> {shown(job.target or STANDARD, 'stdout')}"
 
 
 def _verify(output: Output, transfer: Transfer, total: int, console: Console) -> None:
@@ -100,6 +104,7 @@ def _verify(output: Output, transfer: Transfer, total: int, console: Console) ->
             output.written.open("rb") as again,
             open(os.devnull, "wb") as sink,
             console.bar(total, "verifying") as progress,
+            about(f"{output.written}: not verified"),
         ):
             transfer.verify(again, sink, progress)
 
@@ -107,6 +112,6 @@ def _verify(output: Output, transfer: Transfer, total: int, console: Console) ->
 def _figures(job: Job, transfer: Transfer, stats: "CodingStats") -> str:
     sizes = (stats.n_plain, stats.n_coded) if transfer.encoding else (stats.n_coded, stats.n_plain)
     return (
-        f"{shown(job.source)} -> {shown(job.target or STANDARD, 'stdout')}: {sizes[0]:,} -> {sizes[1]:,} bytes, "
+        f"{_subject(job)}: {sizes[0]:,} -> {sizes[1]:,} bytes, "
         f"{stats.bits_per_byte:.4f} bpc, {stats.kilobytes_per_second:.1f} kB/s"
     )

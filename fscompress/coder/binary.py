@@ -6,6 +6,8 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
+from fscompress.errors import DamagedError
+
 I32 = npt.NDArray[np.int32]
 
 P1_BITS = 16
@@ -23,8 +25,8 @@ class BinaryCoder(Protocol):
 class _Weights:
     """Weights for constriction that it cannot round.
 
-    Its fast categorical model scales weights to a sum of 2**24 - 2 and adds one to each.  Ours are integers with just that
-    sum, so the scale is exactly 1 and a one gets 256 * p1 parts of 2**24 (docs/INTEGER.md, "Coder").
+    Its fast categorical model scales weights to a sum of 2**24 - 2 and adds one to each.  Ours are integers with just
+    that sum, so the scale is exactly 1 and a one gets 256 * p1 parts of 2**24 (docs/INTEGER.md, "Coder").
     """
 
     def __init__(self) -> None:
@@ -49,23 +51,28 @@ class BinaryEncoder:
         self._queue = constriction.stream.queue.RangeEncoder()
 
     def code(self, bits: I32, p1: I32) -> I32:
+        """See ``BinaryCoder.code``."""
         self._queue.encode(bits, self._weights.family, self._weights.of(p1))
         return bits
 
     def finish(self) -> bytes:
         """All words, uint32 little-endian."""
-        return self._queue.get_compressed().astype("<u4").tobytes()
+        return bytes(self._queue.get_compressed().astype("<u4"))
 
 
 class BinaryDecoder:
-    """Reads the words of ``BinaryEncoder``; it does not notice damage, so its output must be checked."""
+    """Reads the words of ``BinaryEncoder``; it hardly notices damage, so its output must be checked."""
 
     def __init__(self, coded: bytes) -> None:
         self._weights = _Weights()
         self._queue = constriction.stream.queue.RangeDecoder(np.frombuffer(coded, "<u4").astype(np.uint32))
 
     def code(self, bits: I32, p1: I32) -> I32:
-        decoded: I32 = self._queue.decode(self._weights.family, self._weights.of(p1))
+        """Raises DamagedError where the words lead outside all intervals, which no encoder's words do."""
+        try:
+            decoded: I32 = self._queue.decode(self._weights.family, self._weights.of(p1))
+        except AssertionError as error:  # so does constriction 0.5 report its InvalidData
+            raise DamagedError("an impossible coder state") from error
         return decoded
 
     def exhausted(self) -> bool:

@@ -126,8 +126,10 @@ class _Body:
         known = scheme in layout.SCHEMES
         self._require(known, Rule.SCHEME, scheme, layout.SCHEME_NETWORK, CODED.offset("scheme"))
         self._require_range(CODED, "n_plain", Rule.N_PLAIN, n_plain, self._n_block)
-        self._require_range(CODED, "lanes", Rule.LANES, lanes, n_plain)
+        self._require_range(CODED, "lanes", Rule.LANES, lanes, min(n_plain, layout.MAX_LANES))
         self._require_range(CODED, "n_coded", Rule.N_CODED, n_coded, n_plain - 1)
+        fewest = -(-n_plain // layout.MAX_PLAIN_PER_CODED)
+        self._require(n_coded >= fewest, Rule.N_CODED, n_coded, f"{fewest} or more", CODED.offset("n_coded"))
         words = n_coded % layout.CODER_WORD == 0
         self._require(words, Rule.CODER_WORDS, n_coded, "a multiple of 4", CODED.offset("n_coded"))
         zeros = not any(parameters)

@@ -50,8 +50,8 @@ class Writer:
         assert self._models
         assert scheme in layout.SCHEMES
         assert parameters == bytes(12)
-        assert 1 <= lanes <= len(plain)
-        assert 1 <= len(coded) < len(plain)
+        assert 1 <= lanes <= min(len(plain), layout.MAX_LANES)
+        assert 1 <= len(coded) < len(plain) <= len(coded) * layout.MAX_PLAIN_PER_CODED
         assert len(coded) % layout.CODER_WORD == 0
         self._coded = True
         crc = self._count(plain)

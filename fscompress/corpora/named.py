@@ -13,6 +13,10 @@ PTB_FILES = ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")
 HELD_OUT = (0.90, 0.95, 1.0)  # ends of the training, validation and test parts
 
 
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """Reports no progress."""
+
+
 def _split(source: Source) -> tuple[Source, Source, Source]:
     train, valid, test = HELD_OUT
     return source.part(0.0, train), source.part(train, valid), source.part(valid, test)
@@ -61,7 +65,7 @@ def open_corpus(
     data: Path | None = None,
     weights: Mapping[str, float] | None = None,
     valid: Path | None = None,
-    report: Report = lambda what, done, total: None,
+    report: Report = _silent,
 ) -> Corpus:
     """The corpus of that name or path.
 

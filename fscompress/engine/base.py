@@ -15,9 +15,9 @@ Symbols = npt.NDArray[np.uint8]
 class Engine(Protocol):
     """Integer inference over S lanes in lockstep; all engines give the same ``tree``, compared with ==.
 
-    After ``start`` and after each ``advance`` row s of ``tree`` (int32 [S, 512]) is lane s's sum tree: node 1 is the root,
-    nodes 2n and 2n + 1 the children of n (bit 0 and bit 1), leaf 256 + v the weight of byte value v; every leaf is at
-    least 1 and the root at most 2**30.  The array is overwritten by the next call.
+    After ``start`` and after each ``advance`` row s of ``tree`` (int32 [S, 512]) is lane s's sum tree: node 1 is the
+    root, nodes 2n and 2n + 1 the children of n (bit 0 and bit 1), leaf 256 + v the weight of byte value v; every leaf
+    is at least 1 and the root at most 2**30.  The array is overwritten by the next call.
     """
 
     tree: I32

@@ -1,7 +1,8 @@
-"""The default engine: exact u8 x s8 products and fused numba kernels; equals ``reference.py`` (tests/engine/test_equality.py).
+"""The default engine: exact u8 x s8 products, fused numba kernels; equals ``reference.py`` (test_equality.py).
 
-The two states are kept side by side as the columns [fast | slow] of one u8 buffer ``z``, so that S and F2 (whose weight columns
-are put in that order) need no copying; F1, F3..Fk and the read-out use ``narrow``, the fast columns alone.
+The two states are kept side by side as the columns [fast | slow] of one u8 buffer ``z``, so that S and F2 (whose
+weight columns are put in that order) need no copying; F1, F3..Fk and the read-out use ``narrow``, the fast columns
+alone.
 """
 
 import numpy as np
@@ -14,7 +15,8 @@ from fscompress.engine.spec import FAST, I8, I32, SLOW, IntegerCell, IntegerMode
 
 
 def _offset(weight: I8) -> I32:
-    return (q.HIDDEN_OFFSET * weight.astype(np.int64).sum(axis=1)).astype(np.int32)
+    offset: I32 = (q.HIDDEN_OFFSET * weight.astype(np.int64).sum(axis=1)).astype(np.int32)
+    return offset
 
 
 class _Cell:
@@ -58,6 +60,7 @@ class CpuEngine:
         self.tree: I32 = np.zeros((0, 512), np.int32)
 
     def start(self, lanes: int) -> None:
+        """See ``Engine.start``."""
         model = self._prepared.model
         self._h = [np.tile(h, (lanes, 1)) for h, _ in model.initial]
         self._c = [np.tile(c, (lanes, 1)) for _, c in model.initial]
@@ -71,6 +74,7 @@ class CpuEngine:
         self._read_out(lanes)
 
     def advance(self, symbols: Symbols) -> None:
+        """See ``Engine.advance``."""
         n, model = len(symbols), self._prepared.model
         for cell in self._prepared.cells:
             group = cell.group

@@ -1,9 +1,9 @@
 """Fused integer kernels of the ``cpu`` engine; each must equal the same step of ``reference.py`` (tests/engine/).
 
-Arithmetic, Q formats and bounds are those of docs/INTEGER.md.  Every product below is of two int32 taken to int64, which
-processors multiply in vectors; shifts are arithmetic (floor).  The many ``np.int32(...)`` keep the loops narrow: numba widens
-every sum of two int32 to int64 otherwise, and half as many numbers fit a vector.  Table indices are uint16, so that numba
-needs no check for negative ones.
+Arithmetic, Q formats and bounds are those of docs/INTEGER.md.  Every product below is of two int32 taken to int64,
+which processors multiply in vectors; shifts are arithmetic (floor).  The many ``np.int32(...)`` keep the loops
+narrow: numba widens every sum of two int32 to int64 otherwise, and half as many numbers fit a vector.  Table indices
+are uint16, so that numba needs no check for negative ones.
 """
 
 import math
@@ -88,7 +88,24 @@ def new_hidden_into(o, normed, sigmoid, tanh, keep, h, h8):
 
 @kernel
 def lstm_step(
-    accumulator, offset, multiplier, table, symbols, epsilon, gain, bias, keep, sigmoid, tanh, h, c, z, column, narrow, x, index
+    accumulator,
+    offset,
+    multiplier,
+    table,
+    symbols,
+    epsilon,
+    gain,
+    bias,
+    keep,
+    sigmoid,
+    tanh,
+    h,
+    c,
+    z,
+    column,
+    narrow,
+    x,
+    index,
 ):
     """One LSTM cell for all rows of ``accumulator`` (int32 [n, 4H], sums of weight * (h8 + 128)).
 
@@ -121,7 +138,7 @@ def lstm_step(
 
 @kernel
 def sum_trees(accumulator, offset, multiplier, bias, shift, exp2, tree, logits):
-    """Sum trees int32 [n, 512] from the output product (int32 [n, 256], of h8 + 128); ``logits`` is int32 scratch of 256."""
+    """Sum trees int32 [n, 512] from the output product int32 [n, 256] of h8 + 128; ``logits`` is int32 [256] scratch."""
     for s in range(accumulator.shape[0]):
         row, leaves = accumulator[s], tree[s]
         top = np.int32(-(1 << 31) + 1)

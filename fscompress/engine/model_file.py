@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fscompress.engine.spec import FAST, SLOW, IntegerCell, IntegerModel, input_
 from fscompress.errors import ModelFileError, UnsupportedVersionError
 
 MAX_FILE_BYTES = 1 << 30
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # FORMAT.md section 6: every file that the model encodes carries it
 _DTYPES = {
     "embedding": np.int8,
     "input.weight": np.int8,
@@ -87,6 +89,8 @@ def _assemble(tensors: dict[str, Any], metadata: dict[str, str], digest: bytes) 
             raise ModelFileError(f"tensor {name} is {tensor.dtype}, expected {np.dtype(dtype)}")
         return tensor
 
+    if not NAME.fullmatch(metadata["name"]):
+        raise ModelFileError(f"model name {metadata['name'][:99]!r} is not of the form {NAME.pattern}")
     n_cells = int(metadata["n_cells"])
     if not 3 <= n_cells <= 64:
         raise ModelFileError(f"{n_cells} cells are out of range")
@@ -98,6 +102,8 @@ def _assemble(tensors: dict[str, Any], metadata: dict[str, str], digest: bytes) 
     embedding, weight, multiplier = t["embedding"], t["input.weight"], t["input.multiplier"]
     if embedding.ndim != 2 or len(embedding) != 256 or not 1 <= embedding.shape[1] <= q.MAX_SIZE:
         raise ModelFileError(f"embedding has shape {embedding.shape}")
+    if weight.shape != (len(cells[0].weight), embedding.shape[1]) or multiplier.shape != weight.shape[:1]:
+        raise ModelFileError(f"input weight and multiplier have shapes {weight.shape} and {multiplier.shape}")
     return IntegerModel(
         name=metadata["name"],
         id=digest,

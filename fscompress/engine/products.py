@@ -1,8 +1,9 @@
 """Exact products u8 [M, K] x s8 [K, N] -> int32 [M, N], the fastest one that proves itself on this machine.
 
-``OnnxProduct`` (onnxruntime's MatMulInteger: AVX2, VNNI, AMX, Arm kernels) is exact because |w| <= 63: two products of at most
-255 * 63 fit the 16-bit sums of the AVX2 kernel.  ``BlasProduct`` (float32 GEMM) is exact in any order of summation while
-255 * sum|w| < 2**24; longer rows are cut into pieces for which that holds.  Both are tried on extremes before use.
+``OnnxProduct`` (onnxruntime's MatMulInteger: AVX2, VNNI, AMX, Arm kernels) is exact because |w| <= 63: two products
+of at most 255 * 63 fit the 16-bit sums of the AVX2 kernel.  ``BlasProduct`` (float32 GEMM) is exact in any order of
+summation while 255 * sum|w| < 2**24; longer rows are cut into pieces for which that holds.  Both are tried on
+extremes before use.
 """
 
 from functools import cache
@@ -19,9 +20,10 @@ BLAS_LIMIT = 1 << 24
 
 
 class Product(Protocol):
-    """``product(a)`` is ``a @ weight.T`` for the weight int8 [N, K] it was made of; the result may be overwritten later."""
+    """A function of uint8 [M, K] that gives its product with the transpose of the weight int8 [N, K] it was made of."""
 
-    def __call__(self, a: U8) -> I32: ...
+    def __call__(self, a: U8) -> I32:
+        """The product int32 [M, N]; it may be overwritten by the next call."""
 
 
 class OnnxProduct:
@@ -37,6 +39,7 @@ class OnnxProduct:
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, a: U8) -> I32:
+        """See ``Product``."""
         result: I32 = self._session.run(None, {"a": a})[0]
         return result
 
@@ -48,7 +51,13 @@ class BlasProduct:
         reach = 255 * np.abs(weight.astype(np.int64)).cumsum(axis=1).max(axis=0, initial=0)
         pieces = int(reach[-1]) // BLAS_LIMIT + 1 if reach.size else 1
         step = -(-weight.shape[1] // pieces)
-        while max(255 * np.abs(weight[:, k : k + step].astype(np.int64)).sum(axis=1).max() for k in self._cuts(weight, step)) >= BLAS_LIMIT:
+        while (
+            max(
+                255 * np.abs(weight[:, k : k + step].astype(np.int64)).sum(axis=1).max()
+                for k in self._cuts(weight, step)
+            )
+            >= BLAS_LIMIT
+        ):
             step -= 1
         self._pieces = [(k, weight[:, k : k + step].T.astype(np.float32)) for k in self._cuts(weight, step)]
 
@@ -57,6 +66,7 @@ class BlasProduct:
         return range(0, weight.shape[1], step)
 
     def __call__(self, a: U8) -> I32:
+        """See ``Product``."""
         parts = [(a[:, k : k + len(w)].astype(np.float32) @ w).astype(np.int32) for k, w in self._pieces]
         result: I32 = sum(parts[1:], parts[0])
         return result

@@ -27,7 +27,8 @@ def layer_norm(x: I64, epsilon: np.int64, gain: I64, bias: I64) -> I64:
     left, right = np.maximum(up, 0), np.maximum(-up, 0)
     reciprocal = (1 << q.NORM_RECIPROCAL) // (root << left >> right)
     n = (d << left >> right) * reciprocal >> q.PRODUCT_SHIFT
-    return (n * gain + (1 << 31) >> 32) + bias
+    y: I64 = (n * gain + (1 << 31) >> 32) + bias
+    return y
 
 
 def look_up(table: np.ndarray[tuple[int], np.dtype[np.int16]], y: I64) -> I64:
@@ -44,11 +45,15 @@ class ReferenceEngine:
         self._states: list[list[I64]] = []
 
     def start(self, lanes: int) -> None:
-        self._states = [[np.tile(member.astype(np.int64), (lanes, 1)) for member in state] for state in self.model.initial]
+        """See ``Engine.start``."""
+        self._states = [
+            [np.tile(member.astype(np.int64), (lanes, 1)) for member in state] for state in self.model.initial
+        ]
         self.tree = np.zeros((lanes, 512), np.int32)
         self._read_out(lanes)
 
     def advance(self, symbols: Symbols) -> None:
+        """See ``Engine.advance``."""
         n, model = len(symbols), self.model
         self._step(model.cells[0], FAST, [self._hidden(FAST, n)], n, model.table[symbols].astype(np.int64))
         self._step(model.cells[1], SLOW, [self._hidden(FAST, n), self._hidden(SLOW, n)], n, None)

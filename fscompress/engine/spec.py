@@ -1,7 +1,7 @@
 """The integer model: its tensors, checked and certified.  What ``docs/INTEGER.md`` calls the model.
 
-In: tensors from a model file or from ``export``.  Out: an ``IntegerModel`` of which every bound of the contract is proved
-for every row, so that no engine can overflow on it whatever bytes it reads.
+In: tensors from a model file or from ``export``.  Out: an ``IntegerModel`` of which every bound of the contract is
+proved for every row, so that no engine can overflow on it whatever bytes it reads.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,10 @@ from fscompress.engine import arithmetic as q
 from fscompress.errors import ModelFileError
 
 Array = npt.NDArray[np.generic]
-I8, I16, I32, I64 = npt.NDArray[np.int8], npt.NDArray[np.int16], npt.NDArray[np.int32], npt.NDArray[np.int64]
+I8 = npt.NDArray[np.int8]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
 
 N_GATES = 4  # f, i, o, g
 FAST, SLOW = 0, 1
@@ -38,17 +41,17 @@ class IntegerCell:
     @property
     def size(self) -> int:
         """H."""
-        return self.weight.shape[0] // N_GATES
+        return len(self.weight) // N_GATES
 
 
 @dataclass(frozen=True)
 class IntegerModel:
     """An FS-LSTM in integers.
 
-    ``cells`` in order of computation F1, S, F2..Fk (F1 without input columns); ``table`` int32 [256, 4F], the first cell's
-    input product for each byte value; ``output`` int8 [256, F] with multiplier, bias int32 [256] and shift; ``sigmoid``,
-    ``tanh`` int16 [8192]; ``exp2`` int32 [1024]; ``initial`` the states (h, c) of int32 [F] and [S] that a lane starts
-    from; ``canary`` uint8 [256]; ``id`` sha256 of the model file.
+    ``cells`` in order of computation F1, S, F2..Fk (F1 without input columns); ``table`` int32 [256, 4F], the first
+    cell's input product for each byte value; ``output`` int8 [256, F] with multiplier, bias int32 [256] and shift;
+    ``sigmoid``, ``tanh`` int16 [8192]; ``exp2`` int32 [1024]; ``initial`` the states (h, c) of int32 [F] and [S] that
+    a lane starts from; ``canary`` uint8 [256]; ``id`` sha256 of the model file.
     """
 
     name: str
@@ -146,4 +149,5 @@ def input_table(embedding: I8, weight: I8, multiplier: I32) -> I32:
     """
     accumulator = embedding.astype(np.int64) @ weight.astype(np.int64).T
     x = accumulator * multiplier.astype(np.int64) >> q.PRODUCT_SHIFT
-    return np.clip(x, -(1 << 31), (1 << 31) - 1).astype(np.int32)
+    table: I32 = np.clip(x, -(1 << 31), (1 << 31) - 1).astype(np.int32)
+    return table

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fscompress.engine import arithmetic as q
 from fscompress.engine.base import canary_hash
 from fscompress.engine.cpu import CpuEngine, PreparedModel
-from fscompress.engine.model_file import parse_model, write_model
+from fscompress.engine.model_file import NAME, parse_model, write_model
 from fscompress.engine.spec import N_GATES
 from fscompress.errors import RefusedError
 from fscompress.export.quantise import F64, activation_tables, fixed, fraction_bits, quantise_rows, to_multiplier
@@ -26,16 +26,18 @@ CANARY_SEED = 2017
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """``name`` goes into every file that the model encodes; ``primer`` is what a lane has "read" before its first byte."""
+    """``name`` goes into every file that the model encodes; a lane has read ``primer`` before its first byte."""
 
     name: str
     description: str
     primer: bytes
-    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.primer:
             raise RefusedError("export: the primer must have at least one byte")
+        if not NAME.fullmatch(self.name):
+            raise RefusedError(f"export: name {self.name!r} is not of the form {NAME.pattern}")
 
 
 def _cell(weights: Mapping[str, F64], config: ModelConfig, index: int) -> Tensors:
@@ -43,7 +45,8 @@ def _cell(weights: Mapping[str, F64], config: ModelConfig, index: int) -> Tensor
     rows = quantise_rows(weights[f"cells.{index}.weight"])
     scale = rows.scale * HIDDEN_SCALE
     f = fraction_bits([scale], [np.abs(rows.weight.astype(np.float64)).sum(axis=1) * rows.scale])
-    return {"weight": rows.weight, "multiplier": to_multiplier(scale, f)} | _vectors(weights, config, index, f)
+    product: Tensors = {"weight": rows.weight, "multiplier": to_multiplier(scale, f)}
+    return product | _vectors(weights, config, index, f)
 
 
 def _first_cell(weights: Mapping[str, F64], config: ModelConfig) -> tuple[Tensors, Tensors]:
@@ -134,5 +137,3 @@ def _with_state_and_canary(tensors: Tensors, metadata: dict[str, str], primer: b
     ready = parse_model(write_model(tensors, metadata))
     metadata["canary_hash"] = canary_hash(CpuEngine(PreparedModel(ready)), ready.canary)
     return write_model(tensors, metadata)
-
-

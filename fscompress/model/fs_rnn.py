@@ -117,7 +117,7 @@ class FSRNN(nn.Module):
         self, tokens: Tensor, states: tuple[State, State], masks: Masks | None = None
     ) -> tuple[Tensor, tuple[State, State]]:
         """Logits float [T, B, 256] and new states for tokens int64 [T, B]."""
-        masks = masks or self.draw_masks(*tokens.shape, None)
+        masks = masks or self.draw_masks(tokens.shape[0], tokens.shape[1], None)
         embedded = self.embed(tokens, masks)
         current: list[State] = list(states)
         outputs = []

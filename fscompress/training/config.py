@@ -12,9 +12,9 @@ SCHEDULES = ("cosine", "final-tenth", "plateau")
 class TrainConfig:
     """How a model is trained; ``rate`` is Adam's initial learning rate, lengths are in bytes of text.
 
-    Schedules: ``cosine`` from rate to zero over the run, after a short warm-up; ``final-tenth`` divides by 10 for the last
-    tenth (PTB in the paper: 20 of 200 epochs); ``plateau`` divides by 10 when validation has not improved for two epochs
-    (enwik8 in the paper).
+    Schedules: ``cosine`` from rate to zero over the run, after a short warm-up; ``final-tenth`` divides by 10 for the
+    last tenth (PTB in the paper: 20 of 200 epochs); ``plateau`` divides by 10 when validation has not improved for
+    two epochs (enwik8 in the paper).
     """
 
     batch: int = 32

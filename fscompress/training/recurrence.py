@@ -1,9 +1,9 @@
 """One truncated-BPTT window of an FS-RNN with a hand-written backward pass: the same numbers as autograd, faster.
 
-Three things make it fast.  The pointwise part of a cell and its gradient are compiled into one kernel each; the products
-run in ``dtype`` (bfloat16 where the processor has it); the gradient of a weight matrix is one product over the whole window
-(T * B rows) instead of one a step.  ``tests/training/test_recurrence.py`` compares outputs and gradients with
-``FSRNN.forward`` under autograd.
+Three things make it fast.  The pointwise part of a cell and its gradient are compiled into one kernel each; the
+products run in ``dtype`` (bfloat16 where the processor has it); the gradient of a weight matrix is one product over
+the whole window (T * B rows) instead of one a step.  ``tests/training/test_recurrence.py`` compares outputs and
+gradients with ``FSRNN.forward`` under autograd.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Pointwise = Callable[[Tensor, State, tuple[Tensor, ...], tuple[Keep, ...]], Stat
 
 
 def _step_of(pointwise: Pointwise) -> Callable[..., State]:
-    """(a, addend, state, vectors, keep) -> new state; ``a`` in any float type, ``addend`` float [B, n_gates * H] or None."""
+    """(a, addend, state, vectors, keep) -> new state; ``a`` of any float type, ``addend`` [B, n_gates * H] or None."""
 
     def step(
         a: Tensor, addend: Tensor | None, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]
@@ -43,7 +43,7 @@ def _gradient_of(step: Callable[..., State]) -> Callable[..., Any]:
         keep: tuple[Keep, ...],
         d_state: State,
     ) -> tuple[Tensor, State, tuple[Tensor, ...]]:
-        _, vjp = torch.func.vjp(lambda a_, s_, v_: step(a_, addend, s_, v_, keep), a, state, vectors)
+        vjp = torch.func.vjp(lambda a_, s_, v_: step(a_, addend, s_, v_, keep), a, state, vectors)[1]
         d_a, d_old, d_vectors = vjp(d_state)
         return d_a, d_old, d_vectors
 
@@ -81,9 +81,7 @@ class Recurrence:
             self.step = torch.compile(self.step, fullgraph=True, dynamic=False)
             self.gradient = torch.compile(self.gradient, fullgraph=True, dynamic=False)
 
-    def __call__(
-        self, tokens: Tensor, states: tuple[State, State], masks: Masks
-    ) -> tuple[Tensor, tuple[State, State]]:
+    def __call__(self, tokens: Tensor, states: tuple[State, State], masks: Masks) -> tuple[Tensor, tuple[State, State]]:
         """Logits [T, B, 256] and detached new states for tokens int64 [T, B]; differentiable in the parameters."""
         model = self.model
         first = model.cell(0)
@@ -91,7 +89,7 @@ class Recurrence:
         width = first.input_size
         projected = (embedded.to(self.dtype) @ first.weight[:, :width].t().to(self.dtype)).float()
         parameters = [p for i in range(len(model.cells)) for p in (model.cell(i).weight, *model.cell(i).vectors())]
-        hidden, *flat = _RecurrenceFunction.apply(self, masks, states, projected, *parameters)
+        hidden, *flat = _RecurrenceFunction.apply(self, masks, states, projected, *parameters)  # type: ignore[no-untyped-call]
         n = first.n_states
         return model.read_out(hidden, masks), (tuple(flat[:n]), tuple(flat[n:]))
 
@@ -163,7 +161,8 @@ class _RecurrenceFunction(torch.autograd.Function):
         for i in range(len(weights)):
             d_all = torch.stack(d_a[i][::-1])
             flat += [_weight_gradient(model.cell(i), i, d_all, window.z[i]), *d_vectors[i]]
-            d_projected = d_all.float() if i == 0 else d_projected
+            if i == 0:
+                d_projected = d_all.float()
         return None, None, None, d_projected, *flat
 
 

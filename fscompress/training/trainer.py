@@ -1,7 +1,7 @@
 """The training loop: windows of truncated back-propagation, Adam, a schedule, validation, checkpoints, exact resume.
 
-A run lives in a folder: ``last.safetensors`` (resumable), ``best.safetensors`` (weights with the best validation result)
-and ``metrics.jsonl``.  Resuming on the same machine gives the losses of an uninterrupted run, bit for bit.
+A run lives in a folder: ``last.safetensors`` (resumable), ``best.safetensors`` (weights of the best validation
+result) and ``metrics.jsonl``.  Resuming on the same machine gives the losses of an uninterrupted run, bit for bit.
 """
 
 import json
@@ -50,7 +50,7 @@ class RunOptions:
     Args:
         out: folder of the run.
         device: ``cpu``, ``cuda``, or ``auto``.
-        precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor multiplies it in hardware).
+        precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware).
         compiled: compile the cell kernels (needs a C++ compiler).
         eval_every: steps between validations; None: once an epoch or every 4 MB, whichever is less.
         eval_bytes: validation bytes used during training, from the beginning of the held-out part.
@@ -92,7 +92,9 @@ class Trainer:
     Raises CheckpointError if ``resume`` and the folder's checkpoint does not fit the preset.
     """
 
-    def __init__(self, preset: Preset, corpus: Corpus, budget: Budget, options: RunOptions, resume: bool) -> None:
+    def __init__(
+        self, preset: Preset, corpus: Corpus, budget: Budget, options: RunOptions, resume: bool = False
+    ) -> None:
         self.preset, self.corpus, self.options, self.budget = preset, corpus, options, budget
         config = preset.training
         self.device = pick_device(options.device)
@@ -158,7 +160,7 @@ class Trainer:
         logits, self.states = self.run(rows[:-1], self.states, masks)
         loss = cross_entropy(logits.flatten(0, 1), rows[1:].flatten())
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimiser.step()
         self.step += 1
@@ -207,6 +209,13 @@ class Trainer:
         for group, state in enumerate(self.states):
             tensors |= {f"state.{group}.{member}": value.cpu() for member, value in enumerate(state)}
         return tensors | {"rng": self.generator.get_state()}
+
+    def initialise(self, weights: dict[str, Tensor]) -> None:
+        """Starts from these weights, by parameter name; raises CheckpointError if they are of another shape."""
+        try:
+            self.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError("initial weights are of a network of another shape") from error
 
     def _restore(self, saved: Checkpoint) -> None:
         if saved.model != self.preset.model or saved.training != self.preset.training:

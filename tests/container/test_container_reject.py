@@ -20,6 +20,7 @@ A_SHA = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
 HEADER = sealed("f5465343 01 00 0a 00")
 END = sealed("00 000000 0000000000000000" + EMPTY_SHA)
 EMPTY = HEADER + END
+WIDE_HEADER = sealed("f5465343 01 00 1e 00")
 RAW = sealed("01 000000 01000000 43beb7e8") + b"a"
 MODEL = sealed("03 01 0000 0001020304050607 61")
 OTHER_MODELS = [sealed(f"03 01 0000 {n:02x}01020304050607 61") for n in range(1, 5)]
@@ -52,11 +53,14 @@ BROKEN = {
     "R15": [
         HEADER + MODEL + sealed("02 00 0000 05000000 04000000 00000000" + "00" * 12) + b"1234",
         HEADER + MODEL + sealed("02 00 0600 05000000 04000000 00000000" + "00" * 12) + b"1234",
+        WIDE_HEADER + MODEL + sealed("02 00 0110 00000400 04000000 00000000" + "00" * 12) + b"1234",
     ],
     "R16": [
         HEADER + MODEL + sealed("02 00 0100 05000000 00000000 00000000" + "00" * 12),
         HEADER + MODEL + sealed("02 00 0100 04000000 04000000 00000000" + "00" * 12) + b"1234",
         HEADER + MODEL + sealed("02 00 0100 01000000 ffffffff 00000000" + "00" * 12),
+        WIDE_HEADER + MODEL + sealed("02 00 0100 01000400 04000000 00000000" + "00" * 12) + b"1234",
+        WIDE_HEADER + MODEL + sealed("02 00 0100 00000040 fc3f0000 00000000" + "00" * 12) + bytes(0x3FFC),
     ],
     "R17": [HEADER + MODEL + sealed("02 00 0100 06000000 05000000 00000000" + "00" * 12) + b"12345"],
     "R18": [HEADER + MODEL + sealed("02 00 0100 05000000 04000000 00000000" + "00" * 11 + "01") + b"1234"],
@@ -121,6 +125,11 @@ def test_the_bytes_around_the_broken_ones_are_accepted() -> None:
     read_all(
         EMPTY + HEADER + RAW + MODEL + b"".join(OTHER_MODELS[:3]) + CODED + sealed("00 000000 06" + "00" * 7 + A_SHA)
     )
+
+
+def test_the_limits_themselves_are_accepted() -> None:
+    widest = sealed("02 00 0010 00000400 04000000 00000000" + "00" * 12) + b"1234"
+    assert len(list(Reader(io.BytesIO(WIDE_HEADER + MODEL + widest + sealed("00 000000 0000040000000000" + EMPTY_SHA))))) == 4
 
 
 def test_unused_flags_are_ignored() -> None:

@@ -24,10 +24,12 @@ class LSTMCell(Cell):
         self.cell_bias = nn.Parameter(torch.zeros(hidden_size))
 
     def vectors(self) -> tuple[nn.Parameter, ...]:
+        """Gains and biases of the gates [4, H] and of the cell [H]."""
         return self.gate_gain, self.gate_bias, self.cell_gain, self.cell_bias
 
     @staticmethod
     def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+        """See ``Cell.pointwise``; the state is (h, c)."""
         h, c = state
         gate_gain, gate_bias, cell_gain, cell_bias = vectors
         gates = layer_norm(a.unflatten(1, gate_gain.shape), gate_gain, gate_bias)

@@ -1,0 +1,66 @@
+# Every target works in a fresh clone: what it needs is made first.  `make PYTHON=python3.12 ...` chooses the interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEVELOPER := $(VENV)/.developer
+DEMO := .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check test test-all lint format docs golden wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## encode and decode a real English text, compare, print sizes and bits per character
+	@mkdir -p $(DEMO)
+	@echo "an English text that comes with Python: the topics of help()"
+	$(BIN)/python -m fscompress.bench.sample > $(DEMO)/english.txt
+	$(BIN)/fscompress encode -f -v $(DEMO)/english.txt -o $(DEMO)/english.fsc
+	$(BIN)/fscompress decode -f -v $(DEMO)/english.fsc -o $(DEMO)/english.out
+	cmp $(DEMO)/english.txt $(DEMO)/english.out
+	@echo "decoded bytes are identical"
+	@$(BIN)/python -m fscompress.bench.sizes $(DEMO)/english.txt $(DEMO)/english.fsc
+
+check: lint test ## all that a change must pass: format, lint, types, docs, fast tests
+
+test: $(DEVELOPER) ## fast tests
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: $(DEVELOPER) ## all tests, slow ones and long fuzzing included
+	HYPOTHESIS_PROFILE=expensive $(BIN)/python -m pytest -q
+
+lint: $(DEVELOPER) ## format, lint, types, and whether docs/CLI.md is what the commands say
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m fscompress.cli.reference --check docs/CLI.md
+
+format: $(DEVELOPER) ## format the code and sort imports
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+docs: $(DEVELOPER) ## write docs/CLI.md anew from the commands
+	$(BIN)/python -m fscompress.cli.reference docs/CLI.md
+
+golden: $(DEVELOPER) ## write the golden files anew: only with a change of format
+	$(BIN)/python -m tests.golden.make
+
+wheel: $(DEVELOPER) ## build the wheel and the source archive in dist/
+	$(BIN)/python -m build
+
+clean: ## remove what was made, the environment included
+	rm -rf $(VENV) $(DEMO) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "fscompress needs Python 3.11 or newer (got $$($(PYTHON) --version 2>&1)); make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing; torch alone is a download of 0.2 GB (processors only) to 3 GB (with CUDA), so this can take minutes"
+	$(BIN)/python -m pip install --disable-pip-version-check -e .
+	@touch $@
+
+$(DEVELOPER): $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@touch $@

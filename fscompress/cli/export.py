@@ -1,0 +1,79 @@
+"""``fscompress export``: a training checkpoint in, an integer model file out, and what the rounding costs."""
+
+from pathlib import Path
+
+import click
+
+from fscompress.cli.console import Console
+from fscompress.cli.options import talks
+from fscompress.container.layout import NAME as NAME_PATTERN
+from fscompress.errors import RefusedError
+from fscompress.files import check_output, open_output
+
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("checkpoint", metavar="CKPT", type=READABLE)
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--name", help="Recorded in every file that the model encodes.  [default: OUT without its suffix]")
+@click.option("--description", default="", help="What the model is and what it was trained on, in a sentence.")
+@click.option("--primer", type=READABLE, help="Text that every lane has read before its first byte.  [default: prose]")
+@click.option("--valid", type=READABLE, help="Measure on this file what the rounding costs, and record the result.")
+@click.option("--master", type=click.Path(path_type=Path), help="Also write the float weights, as float16.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite OUT and the file of --master.")
+@talks
+def export(
+    checkpoint: Path,
+    out: Path,
+    name: str | None,
+    description: str,
+    primer: Path | None,
+    valid: Path | None,
+    master: Path | None,
+    force: bool,
+    console: Console,
+) -> None:
+    """Turn the checkpoint CKPT into the integer model OUT, certified and ready to encode with.
+
+    With --valid, bits per byte of the float and of the integer model on that file are printed, and their difference.
+    """
+    name = out.name.removesuffix(".safetensors") if name is None else name
+    if not NAME_PATTERN.fullmatch(name.encode()):
+        raise click.BadParameter(f"must match {NAME_PATTERN.pattern.decode()} (got '{name}')", param_hint="--name")
+    for target in filter(None, (out, master)):
+        check_output(str(target), str(checkpoint), force, binary=False)
+    from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint, write_master
+    from fscompress.export.export import ExportSettings
+
+    settings = ExportSettings(name, description, primer.read_bytes() if primer else DEFAULT_PRIMER)
+    model = export_checkpoint(checkpoint, settings)
+    if valid:
+        bpc = _compare(checkpoint, model, valid, console)
+        measured = {"bpc": f"{bpc:.4f}", "bpc_measured_on": f"{valid.name}, {valid.stat().st_size} bytes"}
+        model = export_checkpoint(checkpoint, ExportSettings(name, description, settings.primer, measured))
+    with open_output(str(out), force=force) as output:
+        output.file.write(model)
+    if master:
+        write_master(checkpoint, master)
+    console.notice(f"{out}: {len(model):,} bytes")
+
+
+def _compare(checkpoint: Path, model: bytes, valid: Path, console: Console) -> float:
+    """Prints both results and their difference; returns that of the integer model."""
+    import numpy as np
+
+    from fscompress.engine.evaluation import integer_bits_per_byte
+    from fscompress.engine.model_file import parse_model
+    from fscompress.export.checkpoint import load_float_model
+    from fscompress.training.checkpoint import read_checkpoint
+    from fscompress.training.evaluation import WINDOW, float_bits_per_byte
+
+    data = valid.read_bytes()
+    if len(data) <= WINDOW:
+        raise RefusedError(f"{valid}: too short to measure on (got {len(data)} bytes, expected more than {WINDOW})")
+    console.detail(f"{valid}: {len(data):,} bytes, measured twice")
+    exact = float_bits_per_byte(load_float_model(read_checkpoint(checkpoint)), np.frombuffer(data, np.uint8))
+    rounded = integer_bits_per_byte(parse_model(model), data)
+    click.echo(f"float    {exact:.4f} bpc\ninteger  {rounded:.4f} bpc\ncost    {rounded - exact:+.4f} bpc")
+    return rounded

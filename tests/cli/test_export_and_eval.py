@@ -1,0 +1,98 @@
+"""From a checkpoint to an installed model, and bits per byte of both."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fscompress import store
+from fscompress.cli.app import group
+from fscompress.model.config import ModelConfig
+from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from fscompress.training.config import TrainConfig
+from tests.conftest import ROOT
+
+TEXT = (ROOT / "fscompress" / "cli" / "app.py").read_bytes() * 2
+
+
+@pytest.fixture(autouse=True)
+def _place(here: Path, installed: Path) -> None:
+    import torch
+
+    from fscompress.model.fs_rnn import FSRNN
+
+    torch.manual_seed(1)
+    config = ModelConfig(8, 8, 2, 4)
+    tensors = {f"model.{name}": p.detach() for name, p in FSRNN(config).named_parameters()}
+    write_checkpoint(here / "ckpt.safetensors", Checkpoint(config, TrainConfig(), {"step": 1}, tensors))
+    (here / "valid.txt").write_bytes(TEXT)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(group, words)
+
+
+def figures(result: Result) -> dict[str, float]:
+    return {line.split()[0]: float(line.split()[1]) for line in result.stdout.splitlines()}
+
+
+def test_export_measures_what_rounding_costs(installed: Path) -> None:
+    words = ["ckpt.safetensors", "mine.safetensors", "--valid", "valid.txt", "--description", "random"]
+    result = run("export", *words)
+    assert result.exit_code == 0, result.stderr
+    bpc = figures(result)
+    assert bpc["cost"] == pytest.approx(bpc["integer"] - bpc["float"], abs=2e-4)
+    assert abs(bpc["cost"]) < 0.05
+    metadata = store.read_metadata(Path("mine.safetensors"))
+    assert (metadata["name"], metadata["description"], float(metadata["bpc"])) == ("mine", "random", bpc["integer"])
+
+    by_eval = {
+        kind: json.loads(run("eval", "--json", "--model", path, "valid.txt").stdout)[0]
+        for kind, path in (("float", "./ckpt.safetensors"), ("integer", "./mine.safetensors"))
+    }
+    for kind, entry in by_eval.items():
+        assert entry["arithmetic"] == kind
+        assert entry["bits_per_byte"] == pytest.approx(bpc[kind], abs=1e-4)
+
+    assert run("encode", "--model", "./mine.safetensors", "valid.txt", "a.fsc").exit_code == 0
+    assert run("decode", "--model", "./mine.safetensors", "a.fsc", "a.txt").exit_code == 0
+    assert Path("a.txt").read_bytes() == TEXT
+
+
+def test_export_writes_masters_and_overwrites_nothing() -> None:
+    assert run("export", "ckpt.safetensors", "m.safetensors", "--master", "m.float16.safetensors").exit_code == 0
+    assert str(read_checkpoint(Path("m.float16.safetensors")).tensors["model.output.weight"].dtype) == "torch.float16"
+    before = Path("m.safetensors").read_bytes()
+    assert run("export", "ckpt.safetensors", "m.safetensors", "--name", "other").exit_code == 1
+    assert Path("m.safetensors").read_bytes() == before
+    assert run("export", "-f", "ckpt.safetensors", "m.safetensors", "--name", "other").exit_code == 0
+    assert store.read_metadata(Path("m.safetensors"))["name"] == "other"
+
+
+def test_export_refuses_what_no_reader_would_accept() -> None:
+    assert run("export", "ckpt.safetensors", "m", "--name", "With Blanks").exit_code == 2
+    assert run("export", "valid.txt", "m").exit_code == 1
+    assert not Path("m").exists()
+
+
+def test_eval_of_the_default_model() -> None:
+    result = run("eval", "valid.txt")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].split()[1] == "integer"
+    Path("empty").touch()
+    assert run("eval", "empty").exit_code == 1
+    assert run("eval", "--model", "nobody", "valid.txt").exit_code == 4
+    assert run("eval", "--model", "./valid.txt", "valid.txt").exit_code == 3
+
+
+def test_models_lists_what_is_installed(installed: Path) -> None:
+    [entry] = [
+        model for model in json.loads(run("models", "--json").stdout) if model["path"].startswith(str(installed))
+    ]
+    assert entry["name"] == "default"
+    assert Path(entry["path"]).stat().st_size == entry["bytes"]
+    assert store.find_model(entry["id"][:16]) == Path(entry["path"])
+    lines = run("models").stdout.splitlines()
+    assert lines[0].split() == ["name", "id", "bytes", "description"]
+    assert lines[1].split()[:2] == ["default", entry["id"][:16]]

@@ -1,0 +1,135 @@
+"""The program as a process: pipes, terminals, signals, binary stdout."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Program, child_environment
+
+TEXT = b"It was the best of times, it was the worst of times.\n" * 20
+
+pytestmark = pytest.mark.usefixtures("installed", "here")
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """Both ends of a pseudo-terminal: (ours, the program's)."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    try:
+        yield ours, theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_pipe_round_trip(program: Program) -> None:
+    encoded = program("encode", input=TEXT)
+    assert (encoded.returncode, encoded.stderr) == (0, b"")
+    decoded = program("decode", input=encoded.stdout)
+    assert (decoded.returncode, decoded.stdout, decoded.stderr) == (0, TEXT, b"")
+
+
+def test_damaged_pipe(program: Program) -> None:
+    result = program("decode", input=b"\xf5FSC but not really")
+    assert (result.returncode, result.stdout) == (3, b"")
+    assert result.stderr.startswith(b"fscompress: stdin: ")
+
+
+def test_no_compressed_data_on_a_terminal(program: Program) -> None:
+    Path("a.txt").write_bytes(TEXT)
+    with terminal() as (_, theirs):
+        for words in (["encode", "-c", "a.txt"], ["encode"]):
+            result = program(*words, capture_output=False, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+            assert result.returncode == 1
+            assert b"not written to a terminal" in result.stderr
+        result = program("decode", capture_output=False, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+        assert result.returncode == 1
+        assert b"not read from a terminal" in result.stderr
+
+
+def test_bar_only_on_a_terminal(program: Program) -> None:
+    Path("a.txt").write_bytes(TEXT)
+    for words, shown in ((["-f"], True), (["-f", "--no-progress"], False), (["-f", "-q"], False)):
+        with terminal() as (ours, theirs):
+            result = program("encode", "a.txt", *words, capture_output=False, stdout=subprocess.PIPE, stderr=theirs)
+            assert (result.returncode, result.stdout) == (0, b"")
+            os.set_blocking(ours, False)
+            try:
+                said = os.read(ours, 1 << 16)
+            except BlockingIOError:
+                said = b""
+        assert (b"a.txt" in said) == shown
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interruption_leaves_no_trace(number: signal.Signals, code: int) -> None:
+    Path("a.txt").write_bytes(TEXT * 500)
+    command = [sys.executable, "-m", "fscompress", "encode", "--engine", "reference", "-T2", "a.txt"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environment()) as child:
+        wait_until(lambda: any(path.name.startswith(".fscompress-") for path in Path().iterdir()))
+        time.sleep(0.5)
+        child.send_signal(number)
+        assert child.wait(timeout=30) == code
+        assert child.stderr is not None
+        assert b"Traceback" not in child.stderr.read()
+    assert [path.name for path in Path().iterdir()] == ["a.txt"]
+
+
+def test_reader_that_has_enough(program: Program) -> None:
+    encoded = program("encode", input=TEXT * 4).stdout
+    command = [sys.executable, "-m", "fscompress", "decode"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=child_environment()
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        child.stdin.write(encoded)
+        child.stdin.close()
+        assert child.wait(timeout=60) == 1
+        assert child.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_is_one_line(program: Program) -> None:
+    for words in (["-c"], ["-o", "/dev/full"]):
+        with open("/dev/full", "wb") as full:
+            Path("a.txt").write_bytes(TEXT)
+            result = program("encode", "a.txt", *words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert b"no space left" in result.stderr
+
+
+def test_closed_stdin_and_stdout(program: Program) -> None:
+    Path("a.txt").write_bytes(TEXT)
+    closed = f"exec {sys.executable} -m fscompress encode"
+    for command, stream in ((f"{closed} <&-", b"stdin"), (f"{closed} -c a.txt >&-", b"stdout")):
+        result = subprocess.run(["sh", "-c", command], capture_output=True, env=child_environment(), check=False)
+        assert result.returncode == 1
+        assert stream + b": is closed" in result.stderr
+
+
+def test_version_names_the_format(program: Program) -> None:
+    result = program("-V")
+    assert result.returncode == 0
+    assert result.stdout.startswith(b"fscompress 0.")
+    assert b"format 1" in result.stdout
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)

@@ -1,0 +1,54 @@
+"""Fixtures that several folders share: the tiny model, a folder of installed models, the program as a process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
+
+Program = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Path:
+    """The file of a model so small that loading and coding take no time."""
+    assert TINY.is_file(), f"{TINY} is missing; make golden"
+    return TINY
+
+
+@pytest.fixture
+def installed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models folder in which the tiny model is the default one, for this process and its children."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "default.safetensors").write_bytes(tiny_model.read_bytes())
+    monkeypatch.setenv("FSCOMPRESS_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def program() -> Program:
+    """Runs ``python -m fscompress WORDS...`` in the current folder; gives exit code, stdout and stderr in bytes."""
+
+    def run(*words: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+        options = {"capture_output": True, "timeout": 120, "env": child_environment(), **options}
+        command = [sys.executable, "-m", "fscompress", *words]
+        return subprocess.run(command, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment with the clone importable, wherever the child runs."""
+    return os.environ | {"PYTHONPATH": str(ROOT)}

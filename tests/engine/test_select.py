@@ -1,0 +1,63 @@
+"""Engines by name, and the canary that keeps a wrong one from coding a byte."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fscompress.engine import ENGINES, engine_factory
+from fscompress.engine import cpu as cpu_module
+from fscompress.engine.base import canary_hash
+from fscompress.engine.cpu import CpuEngine
+from fscompress.engine.reference import ReferenceEngine
+from fscompress.errors import EngineError, RefusedError
+from tests.helpers import cpu, reference, synthetic, tiny
+
+
+def test_names() -> None:
+    assert ENGINES == ("auto", "cpu", "reference")
+    kinds = {name: type(engine_factory(tiny(), name)()) for name in ENGINES}
+    assert kinds == {"auto": CpuEngine, "cpu": CpuEngine, "reference": ReferenceEngine}
+    with pytest.raises(RefusedError, match=r"unknown engine 'gpu' \(known: auto, cpu, reference\)"):
+        engine_factory(tiny(), "gpu")
+
+
+def test_factories_make_separate_engines() -> None:
+    make = engine_factory(tiny(), "cpu")
+    first, second = make(), make()
+    first.start(1)
+    second.start(1)
+    second.advance(np.array([65], np.uint8))
+    assert not np.array_equal(first.tree, second.tree)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_canary_that_differs(name: str) -> None:
+    wrong = replace(tiny(), canary_hash="0" * 64)
+    with pytest.raises(EngineError, match=rf"engine '{name}': self-test with model 'tiny' failed .*--engine reference") as caught:
+        engine_factory(wrong, name)
+    assert caught.value.exit_code == 1
+
+
+def test_an_engine_that_computes_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(cpu_module.product_class()):  # type: ignore[misc]
+        def __call__(self, a: Any) -> Any:
+            result = np.array(super().__call__(a))
+            result[0, 0] += 1
+            return result
+
+    monkeypatch.setattr(cpu_module, "product_class", lambda: Wrong)
+    with pytest.raises(EngineError):
+        engine_factory(tiny(), "cpu")
+    engine_factory(tiny(), "reference")
+
+
+def test_canary_hash_covers_all_steps_and_lanes() -> None:
+    model = synthetic(6, 5, 2)
+    base = canary_hash(cpu(model), model.canary)
+    assert base == canary_hash(reference(model), model.canary)
+    for at in (0, 100, 254):
+        other = model.canary.copy()
+        other[at] ^= 1
+        assert canary_hash(cpu(model), other) != base

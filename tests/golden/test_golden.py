@@ -1,0 +1,130 @@
+"""Golden files: each accepted one decodes on every engine and is written again byte for byte, each other is refused."""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fscompress import store
+from fscompress.blocks import decode_block, encode_block
+from fscompress.codec import CodingOptions, decode_stream
+from fscompress.container import CodedBlock, Header, Reader, Rule
+from fscompress.engine import ENGINES, IntegerModel
+from fscompress.errors import FscompressError
+from tests.helpers import GOLDEN, TINY, cpu, encode, reference, tiny
+
+V1 = GOLDEN / "v1"
+MANIFEST: dict[str, Any] = json.loads((V1 / "manifest.json").read_text(encoding="utf-8"))
+RULES = {rule.code: rule for rule in Rule}
+accepted = pytest.mark.parametrize("entry", MANIFEST["accept"], ids=lambda entry: entry["name"])
+rejected = pytest.mark.parametrize("entry", MANIFEST["reject"], ids=lambda entry: entry["name"])
+Find = Callable[[bytes, str], IntegerModel]
+
+
+@pytest.fixture
+def find(monkeypatch: pytest.MonkeyPatch) -> Find:
+    monkeypatch.setenv("FSCOMPRESS_MODELS", str(GOLDEN))
+    return store.finder()
+
+
+def data(kind: str, entry: dict[str, Any]) -> bytes:
+    return (V1 / kind / f"{entry['name']}.fsc").read_bytes()
+
+
+def run(stream: bytes, find: Find, **options: Any) -> bytes:
+    target = io.BytesIO()
+    decode_stream(io.BytesIO(stream), target, find, CodingOptions(**options))
+    return target.getvalue()
+
+
+def test_manifest_lists_all_files_and_no_others() -> None:
+    for kind in ("accept", "reject"):
+        names = [f"{entry['name']}.fsc" for entry in MANIFEST[kind]]
+        assert sorted(names) == sorted(path.name for path in (V1 / kind).iterdir())
+        assert len(names) == len(set(names))
+        for entry in MANIFEST[kind]:
+            content = data(kind, entry)
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (entry["length"], entry["sha256"])
+            assert entry["reason"]
+
+
+def test_the_model_is_the_one_that_the_files_were_coded_with() -> None:
+    assert hashlib.sha256(TINY.read_bytes()).hexdigest() == MANIFEST["model"] == tiny().id.hex()
+
+
+def test_every_rule_has_a_file() -> None:
+    assert {entry["rule"] for entry in MANIFEST["reject"]} == RULES.keys()
+    assert all(entry["name"].startswith(entry["rule"].lower() + "-") for entry in MANIFEST["reject"])
+
+
+def test_no_other_versions() -> None:
+    assert {path.name for path in GOLDEN.iterdir() if path.is_dir()} - {"__pycache__"} == {"v1"}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("engine", ENGINES)
+@accepted
+def test_decodes(entry: dict[str, Any], engine: str, threads: int, find: Find) -> None:
+    plain = run(data("accept", entry), find, engine=engine, threads=threads)
+    assert (len(plain), hashlib.sha256(plain).hexdigest()) == (entry["plain_length"], entry["plain_sha256"])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@accepted
+def test_encodes(entry: dict[str, Any], engine: str, find: Find) -> None:
+    if entry["block_log2"] is None:
+        pytest.skip("not of a kind that the encoder writes: its blocks are compared below")
+    plain = run(data("accept", entry), find)
+    for threads in (1, 2):
+        assert encode(plain, block_log2=entry["block_log2"], engine=engine, threads=threads) == data("accept", entry)
+
+
+@accepted
+def test_every_coded_block_is_coded_again(entry: dict[str, Any]) -> None:
+    for record in Reader(io.BytesIO(data("accept", entry))):
+        if isinstance(record, CodedBlock):
+            for engine in (cpu(tiny()), reference(tiny())):
+                plain = decode_block(record, engine, lambda n: None)
+                assert encode_block(plain, record.lanes, engine, lambda n: None) == record.coded
+
+
+@rejected
+def test_refuses(entry: dict[str, Any], find: Find) -> None:
+    rule = RULES[entry["rule"]]
+    for options in ({"engine": "cpu"}, {"engine": "reference"}, {"threads": 2}):
+        with pytest.raises(FscompressError) as caught:
+            run(data("reject", entry), find, **options)
+        assert type(caught.value) is rule.error
+        assert str(caught.value).endswith(f"[{rule.code}]")
+        assert caught.value.exit_code == rule.error.exit_code in (3, 4)
+
+
+def test_what_the_files_cover() -> None:
+    """So that a change of the encoder does not make the set poorer unnoticed."""
+    blocks = {entry["name"]: list(Reader(io.BytesIO(data("accept", entry)))) for entry in MANIFEST["accept"]}
+    coded = {name: [r for r in records if isinstance(r, CodedBlock)] for name, records in blocks.items()}
+    assert {name: len(found) for name, found in coded.items()} == {
+        "empty": 0,
+        "one-byte": 0,
+        "short-text": 1,
+        "several-blocks": 3,
+        "raw-block": 0,
+        "mixed": 2,
+        "seven-lanes": 1,
+        "lane-a-byte": 1,
+        "concatenated": 2,
+        "unused-flags": 1,
+    }
+    assert coded["seven-lanes"][0].lanes == 7
+    assert coded["lane-a-byte"][0].lanes == coded["lane-a-byte"][0].n_plain
+    assert isinstance(blocks["unused-flags"][0], Header)
+    assert blocks["unused-flags"][0].flags == 0xF0
+
+
+def test_sizes_stay_small() -> None:
+    files = [path for path in Path(GOLDEN).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert sum(path.stat().st_size for path in files) < 200_000

@@ -1,0 +1,156 @@
+"""What several test folders share: the tiny trained model, synthetic models at the bounds, text, decoding in one call."""
+
+import io
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from pydoc_data.topics import topics
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fscompress.codec import CodingOptions, FindModel, decode_stream, encode_stream
+from fscompress.engine import Engine, IntegerModel, load_model
+from fscompress.engine import arithmetic as q
+from fscompress.engine.cpu import CpuEngine, PreparedModel
+from fscompress.engine.reference import ReferenceEngine
+from fscompress.engine.spec import IntegerCell
+from fscompress.errors import ModelNotFoundError
+from fscompress.export.quantise import activation_tables
+
+GOLDEN = Path(__file__).parent / "golden"
+TINY = GOLDEN / "tiny.safetensors"
+TOP = (1 << 31) - 1
+
+Array = npt.NDArray[Any]
+
+
+@cache
+def tiny() -> IntegerModel:
+    """The trained model that golden files are coded with."""
+    return load_model(TINY)
+
+
+@cache
+def _manual() -> bytes:
+    return "\n".join(topics[name] for name in sorted(topics)).encode()
+
+
+def text(n_bytes: int, start: int = 100_000) -> bytes:
+    """English, mostly, of which another Python may have another edition."""
+    return _manual()[start : start + n_bytes]
+
+
+def noise(n_bytes: int, seed: int = 1) -> bytes:
+    """The same random bytes everywhere."""
+    return np.random.default_rng(seed).bytes(n_bytes)
+
+
+def find_tiny(model_id: bytes, name: str) -> IntegerModel:
+    """Knows one model."""
+    if model_id != tiny().id[:8]:
+        raise ModelNotFoundError(f"needs model '{name}', id {model_id.hex()} [R31]")
+    return tiny()
+
+
+def encode(plain: bytes, **options: Any) -> bytes:
+    """An .fsc file of ``plain`` with the tiny model."""
+    target = io.BytesIO()
+    encode_stream(io.BytesIO(plain), target, tiny(), CodingOptions(**options))
+    return target.getvalue()
+
+
+def decode(data: bytes, find: FindModel = find_tiny, **options: Any) -> bytes:
+    """The inverse of ``encode``."""
+    target = io.BytesIO()
+    decode_stream(io.BytesIO(data), target, find, CodingOptions(**options))
+    return target.getvalue()
+
+
+def reference(model: IntegerModel) -> ReferenceEngine:
+    """The norm."""
+    return ReferenceEngine(model)
+
+
+def cpu(model: IntegerModel) -> CpuEngine:
+    """The fast engine, its canary not asked."""
+    return CpuEngine(PreparedModel(model))
+
+
+def states(engine: Engine) -> list[Array]:
+    """h and c of the fast and the slow cells, int64 [S, H] each."""
+    pairs = engine.states() if isinstance(engine, CpuEngine) else engine._states  # type: ignore[attr-defined]
+    return [np.asarray(member, np.int64) for pair in pairs for member in pair]
+
+
+def synthetic(
+    fast: int = 8,
+    slow: int = 8,
+    n_fast: int = 2,
+    seed: int = 0,
+    keep: tuple[int, int] = (1600, 3300),
+    extreme: bool = False,
+) -> IntegerModel:
+    """A model of random tensors, or of tensors at every bound that the certificate allows."""
+    rng = np.random.default_rng(seed)
+    table_limit = q.X_MAX // 2
+    widths = [fast, fast + slow, fast + slow] + [fast] * (n_fast - 2)
+    sizes = [fast, slow, fast] + [fast] * (n_fast - 2)
+
+    def ends(shape: tuple[int, ...], low: int, high: int, dtype: Any) -> Array:
+        either = np.where(rng.integers(0, 2, shape) == 1, high, low)
+        return (either if extreme else rng.integers(low, high, shape, endpoint=True)).astype(dtype)
+
+    def cell(i: int, size: int, width: int) -> IntegerCell:
+        weight = ends((4 * size, width), -q.WEIGHT_MAX, q.WEIGHT_MAX, np.int8)
+        reach = q.HIDDEN_MAX * np.abs(weight.astype(np.int64)).sum(axis=1)
+        room = q.X_MAX - 2 - (table_limit if i == 0 else 0)
+        largest = np.minimum((room << q.PRODUCT_SHIFT) // np.maximum(reach, 1), TOP)
+        epsilon = [1, 1, 1, 1 << 48, 1] if extreme else [1 << 30, 1 << 26, 1 << 22, 1 << 18, 1 << 20]
+        return IntegerCell(
+            weight=weight,
+            multiplier=(largest if extreme else rng.integers(1, largest, endpoint=True)).astype(np.int32),
+            epsilon=np.array(epsilon, np.int64),
+            gain=ends((5, size), -TOP, TOP, np.int32)
+            if extreme
+            else rng.integers(-TOP // 4, TOP // 4, (5, size), np.int32),
+            bias=ends((5, size), -(1 << 20), 1 << 20, np.int32) if extreme else ends((5, size), -999, 999, np.int32),
+            keep=np.array(keep, np.int32),
+        )
+
+    output = ends((256, fast), -q.WEIGHT_MAX, q.WEIGHT_MAX, np.int8)
+    reach = q.HIDDEN_MAX * np.abs(output.astype(np.int64)).sum(axis=1)
+    shift = 16 if extreme else q.PRODUCT_SHIFT
+    steepest = ((1 << 29) << shift) // np.maximum(reach, 1) if extreme else (8000 << shift) // np.maximum(reach, 1)
+    tables = activation_tables()
+    return IntegerModel(
+        name="synthetic",
+        id=bytes(32),
+        metadata={},
+        cells=tuple(cell(i, size, width) for i, (size, width) in enumerate(zip(sizes, widths, strict=True))),
+        table=ends((256, 4 * fast), -table_limit, table_limit, np.int32) >> (0 if extreme else 4),
+        output=output,
+        output_multiplier=np.clip(steepest, 1, TOP).astype(np.int32),
+        output_bias=ends((256,), -(1 << 24), 1 << 24, np.int32) if extreme else ends((256,), -3000, 3000, np.int32),
+        output_shift=shift,
+        sigmoid=tables["table.sigmoid"].astype(np.int16),
+        tanh=tables["table.tanh"].astype(np.int16),
+        exp2=tables["table.exp2"].astype(np.int32),
+        initial=tuple(  # type: ignore[arg-type]
+            (
+                ends((size,), -(1 << q.HIDDEN_Q), 1 << q.HIDDEN_Q, np.int32),
+                ends((size,), -q.X_MAX, q.X_MAX, np.int32) >> (0 if extreme else 6),
+            )
+            for size in (fast, slow)
+        ),
+        canary=rng.integers(0, 256, q.CANARY_STEPS).astype(np.uint8),
+        canary_hash="",
+    )
+
+
+def with_cell(model: IntegerModel, index: int, **changes: Any) -> IntegerModel:
+    """The model with some tensors of one cell replaced, and certified again."""
+    cells = list(model.cells)
+    cells[index] = replace(cells[index], **changes)
+    return replace(model, cells=tuple(cells))

@@ -1,0 +1,154 @@
+"""Outputs appear whole or not at all, inputs are never lost."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from fscompress import files
+from fscompress.errors import RefusedError
+from fscompress.files import open_input, open_output, remove_input
+
+
+def write(target: Path, data: bytes, source: str = "-", force: bool = False) -> None:
+    with open_output(str(target), source, force) as output:
+        output.file.write(data)
+
+
+def test_appears_only_when_complete(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with open_output(str(target)) as output:
+        output.file.write(b"all of it")
+        assert not target.exists()
+        assert output.written is not None
+        assert output.written.parent == tmp_path
+        assert stat.S_IMODE(output.written.stat().st_mode) == 0o600
+    assert target.read_bytes() == b"all of it"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SystemExit])
+def test_failure_leaves_no_trace(tmp_path: Path, failure: type[BaseException]) -> None:
+    old = tmp_path / "out"
+    old.write_bytes(b"old")
+    with pytest.raises(failure), open_output(str(old), force=True) as output:
+        output.file.write(b"half")
+        raise failure
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_existing_file_needs_force(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+    with pytest.raises(RefusedError, match="exists already; -f"):
+        write(target, b"new")
+    assert target.read_bytes() == b"old"
+    write(target, b"new", force=True)
+    assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard_links: bool) -> None:
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not hard_links:
+        monkeypatch.setattr(os, "link", no_link)
+    target = tmp_path / "out"
+    with pytest.raises(RefusedError, match="exists already"), open_output(str(target)) as output:
+        output.file.write(b"ours")
+        target.write_bytes(b"theirs")
+    assert target.read_bytes() == b"theirs"
+    target.unlink()
+    write(target, b"ours")
+    assert target.read_bytes() == b"ours"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_mode_and_time_are_those_of_the_input(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(b"text")
+    source.chmod(0o4640)
+    os.utime(source, ns=(1_000_000_000, 2_000_000_000))
+    write(target, b"x", str(source))
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert target.stat().st_mtime_ns == 2_000_000_000
+
+
+def test_mode_of_a_stream_is_the_default(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write(tmp_path / "out", b"x")
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o640
+
+
+def test_link_stays_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    write(link, b"new", force=True)
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_device_is_written_as_it_is() -> None:
+    with open_output(os.devnull) as output:
+        output.file.write(b"gone")
+        assert output.written is None
+    assert not Path(os.devnull).is_file()
+
+
+def test_input_is_never_the_output(tmp_path: Path) -> None:
+    source, link = tmp_path / "in", tmp_path / "link"
+    source.write_bytes(b"text")
+    os.link(source, link)
+    for target in (source, link):
+        with pytest.raises(RefusedError, match="same file"):
+            write(target, b"x", str(source), force=True)
+
+
+def test_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="is a folder"):
+        write(tmp_path, b"x", force=True)
+    with pytest.raises(RefusedError, match="is a folder"), open_input(str(tmp_path)):
+        pass
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    target = tmp_path / "nowhere" / "out"
+    with pytest.raises(FileNotFoundError) as caught:
+        write(target, b"x")
+    assert caught.value.filename == str(target)
+
+
+def test_longest_name_allowed(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 255)
+    write(target, b"x")
+    assert target.read_bytes() == b"x"
+
+
+def test_changed_input_is_not_removed(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.write_bytes(b"text")
+    before = source.stat()
+    source.write_bytes(b"more text")
+    with pytest.raises(RefusedError, match="changed while"):
+        remove_input(str(source), before)
+    assert source.exists()
+    remove_input(str(source), source.stat())
+    assert not source.exists()
+
+
+def test_closed_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(RefusedError, match="stdin: is closed"), open_input(files.STANDARD):
+        pass
+    with pytest.raises(RefusedError, match="stdout: is closed"):
+        files.check_output(files.STANDARD, "in", force=False, binary=True)

@@ -1,0 +1,106 @@
+"""The ordered map: order, bounded look-ahead, and an end without threads left over, however it comes."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fscompress.parallel import Cancel, Cancelled, ordered_map
+
+
+class Planned(Exception):
+    """Ours."""
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 9])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 50])
+def test_results_in_order(threads: int, n: int) -> None:
+    def work(i: int) -> int:
+        time.sleep(0.001 * (i % 3))
+        return i * i
+
+    cancel = Cancel()
+    assert list(ordered_map(work, range(n), threads, cancel)) == [i * i for i in range(n)]
+    cancel.check()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_items_are_taken_as_needed(threads: int) -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for i in range(100):
+            taken += 1
+            yield i
+
+    for done, _ in enumerate(ordered_map(lambda i: i, items(), threads, Cancel())):
+        assert taken <= done + threads + 1
+    assert taken == 100
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_work_runs_at_the_same_time(threads: int) -> None:
+    barrier = threading.Barrier(threads, timeout=10)
+    assert len(list(ordered_map(lambda i: barrier.wait(), range(2 * threads), threads, Cancel()))) == 2 * threads
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("bad", [0, 3, 19])
+def test_a_worker_fails(threads: int, bad: int) -> None:
+    cancel, results = Cancel(), []
+
+    def work(i: int) -> int:
+        if i == bad:
+            raise Planned
+        while i > bad:  # the others go on until they are told to stop
+            cancel.check()
+            time.sleep(0.001)
+        return i
+
+    with pytest.raises(Planned):
+        for result in ordered_map(work, range(20), threads, cancel):
+            results.append(result)
+    assert results == list(range(bad))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_items_fail(threads: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise Planned
+
+    with pytest.raises(Planned):
+        list(ordered_map(lambda i: i, items(), threads, Cancel()))
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_the_consumer_stops(threads: int) -> None:
+    cancel = Cancel()
+
+    def work(i: int) -> int:
+        while i:
+            cancel.check()
+            time.sleep(0.001)
+        return i
+
+    def consume() -> None:
+        for _ in ordered_map(work, range(20), threads, cancel):
+            raise Planned
+
+    with pytest.raises(Planned):
+        consume()
+    with pytest.raises(Cancelled):
+        cancel.check()
+
+
+def test_cancelled_is_no_exception_that_a_worker_might_swallow() -> None:
+    assert not issubclass(Cancelled, Exception)

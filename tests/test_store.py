@@ -1,0 +1,102 @@
+"""Names, paths and ids find the right model, and what is missing is said."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from fscompress import store
+from fscompress.errors import ModelFileError, ModelNotFoundError, RefusedError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder searched, with two files that are models as far as their names go."""
+    monkeypatch.setattr(store, "folders", lambda: [tmp_path])
+    (tmp_path / "first.safetensors").write_bytes(b"one")
+    (tmp_path / "second.safetensors").write_bytes(b"two")
+    (tmp_path / "second.float16.safetensors").write_bytes(b"float weights")
+    return tmp_path
+
+
+def id_of(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def test_installed_lists_models_and_no_masters(folder: Path) -> None:
+    assert [(model.name, model.id, model.n_bytes) for model in store.installed()] == [
+        ("first", id_of(b"one"), 3),
+        ("second", id_of(b"two"), 3),
+    ]
+
+
+def test_usual_search_reads_the_named_file_first(folder: Path) -> None:
+    assert next(store.installed("second")).name == "second"
+
+
+def test_found_by_name_path_and_id(folder: Path) -> None:
+    second = folder / "second.safetensors"
+    assert store.find_model("second") == second
+    assert store.find_model(str(second)) == second
+    assert store.find_model(id_of(b"two").hex()[:16]) == second
+    assert store.find_model(id_of(b"two").hex().upper()) == second
+
+
+@pytest.mark.parametrize("wanted", ["third", "f" * 64, id_of(b"two").hex()[:7], "no/such.safetensors"])
+def test_missing_model_is_exit_4(folder: Path, wanted: str) -> None:
+    with pytest.raises(ModelNotFoundError, match=f"model '?{wanted}") as caught:
+        store.find_model(wanted)
+    assert caught.value.exit_code == 4
+
+
+def test_missing_model_says_what_there_is(folder: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=rf"installed: first, second; searched: {folder}"):
+        store.find_model("third")
+
+
+def test_ambiguous_id(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    same = [store.Installed(name, folder / name, bytes([1] * 8 + [last] * 24)) for name, last in (("a", 1), ("b", 2))]
+    monkeypatch.setattr(store, "installed", lambda preferred="": iter(same))
+    with pytest.raises(RefusedError, match="several ids"):
+        store.find_model("01" * 8)
+
+
+def test_find_by_id(folder: Path) -> None:
+    assert store.find_by_id(id_of(b"two")[:8], "second") == folder / "second.safetensors"
+    assert store.find_by_id(id_of(b"two")[:8], "renamed since") == folder / "second.safetensors"
+
+
+def test_given_file_is_taken_only_if_it_is_the_one(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    given = tmp_path_factory.mktemp("elsewhere") / "mine.safetensors"
+    given.write_bytes(b"three")
+    assert store.find_by_id(id_of(b"three")[:8], "mine", given) == given
+    assert store.find_by_id(id_of(b"one")[:8], "first", given) == folder / "first.safetensors"
+    with pytest.raises(ModelNotFoundError) as caught:
+        store.find_by_id(bytes(8), "lost", given)
+    message = str(caught.value)
+    assert "'lost'" in message
+    assert "0000000000000000" in message
+    assert f"{given} is another one" in message
+    assert str(folder) in message
+
+
+def test_folders_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FSCOMPRESS_MODELS", str(tmp_path))
+    assert store.folders()[0] == tmp_path
+    assert [folder.name for folder in store.folders()[1:]] == ["_models", "models"]
+    monkeypatch.delenv("FSCOMPRESS_MODELS")
+    assert len(store.folders()) == 2
+
+
+def test_metadata(tiny_model: Path, folder: Path) -> None:
+    assert store.read_metadata(tiny_model)["architecture"] == "fs-lstm"
+    assert not store.is_checkpoint(tiny_model)
+    with pytest.raises(ModelFileError, match="not a readable"):
+        store.read_metadata(folder / "first.safetensors")
+
+
+def test_finder_reads_a_model_once(installed: Path) -> None:
+    model = store.load()
+    find = store.finder()
+    assert find(model.id[:8], model.name).id == model.id
+    assert find(model.id[:8], model.name) is find(model.id[:8], model.name)
