@@ -1,4 +1,4 @@
-"""What several test folders share: the tiny trained model, synthetic models at the bounds, text, decoding in one call."""
+"""What several test folders share: the tiny trained model, synthetic models at the bounds, text, whole runs."""
 
 import io
 from dataclasses import replace

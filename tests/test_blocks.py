@@ -27,7 +27,7 @@ def block(plain: bytes, lanes: int, coded: bytes, **changes: int) -> CodedBlock:
     return CodedBlock(0, lanes, bytes(12), fields["n_plain"], fields["crc"], coded, offset=77)
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 5, 16, 33, 300])
+@pytest.mark.parametrize("lanes", [2, 5, 16, 33, 300])
 @pytest.mark.parametrize("plain", [text(300), noise(300), bytes(301), text(317)], ids=["text", "noise", "zeros", "odd"])
 def test_engines_write_the_same_and_read_each_other(plain: bytes, lanes: int) -> None:
     coded = {name: encode_block(plain, lanes, make(), silent) for name, make in ENGINES.items()}
@@ -41,7 +41,8 @@ def test_small_blocks_in_all_lanes() -> None:
     for n in range(1, 18):
         for lanes in range(1, n + 1):
             plain = noise(n, n)
-            assert decode_block(block(plain, lanes, encode_block(plain, lanes, engine, silent)), engine, silent) == plain
+            coded = encode_block(plain, lanes, engine, silent)
+            assert decode_block(block(plain, lanes, coded), engine, silent) == plain
 
 
 @pytest.mark.parametrize(("n_bytes", "lanes"), [(1, 1), (64, 1), (1000, 3), (1000, 7)])
@@ -56,7 +57,7 @@ def test_progress_counts_every_byte_once(n_bytes: int, lanes: int) -> None:
 
 
 def test_the_order_of_decisions() -> None:
-    """(step, bit, lane), each with the p1 of its tree node: coded again here, from the reference's trees, in plain integers."""
+    """(step, bit, lane), each with the p1 of its tree node: coded again here in plain integers."""
     plain, lanes = text(53), 4
     rows, decisions = to_rows(plain, lanes), []
     engine = reference(tiny())
@@ -112,13 +113,13 @@ def test_a_word_that_goes_unnoticed_does_no_harm() -> None:
 
 
 def test_progress_stops_a_block() -> None:
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(_n: int) -> None:
-        raise Stop
+        raise StopError
 
     engine = cpu(tiny())
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         encode_block(text(500), 1, engine, stop)
     assert encode_block(text(99), 1, engine, silent) == encode_block(text(99), 1, cpu(tiny()), silent)

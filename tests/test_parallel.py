@@ -9,7 +9,7 @@ import pytest
 from fscompress.parallel import Cancel, Cancelled, ordered_map
 
 
-class Planned(Exception):
+class PlannedError(Exception):
     """Ours."""
 
 
@@ -60,13 +60,13 @@ def test_a_worker_fails(threads: int, bad: int) -> None:
 
     def work(i: int) -> int:
         if i == bad:
-            raise Planned
+            raise PlannedError
         while i > bad:  # the others go on until they are told to stop
             cancel.check()
             time.sleep(0.001)
         return i
 
-    with pytest.raises(Planned):
+    with pytest.raises(PlannedError):
         for result in ordered_map(work, range(20), threads, cancel):
             results.append(result)
     assert results == list(range(bad))
@@ -76,9 +76,9 @@ def test_a_worker_fails(threads: int, bad: int) -> None:
 def test_the_items_fail(threads: int) -> None:
     def items() -> Iterator[int]:
         yield from range(5)
-        raise Planned
+        raise PlannedError
 
-    with pytest.raises(Planned):
+    with pytest.raises(PlannedError):
         list(ordered_map(lambda i: i, items(), threads, Cancel()))
 
 
@@ -94,9 +94,9 @@ def test_the_consumer_stops(threads: int) -> None:
 
     def consume() -> None:
         for _ in ordered_map(work, range(20), threads, cancel):
-            raise Planned
+            raise PlannedError
 
-    with pytest.raises(Planned):
+    with pytest.raises(PlannedError):
         consume()
     with pytest.raises(Cancelled):
         cancel.check()

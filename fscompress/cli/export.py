@@ -49,7 +49,7 @@ def export(
     settings = ExportSettings(name, description, primer.read_bytes() if primer else DEFAULT_PRIMER)
     model = export_checkpoint(checkpoint, settings)
     if valid:
-        bpc = _compare(checkpoint, model, valid, console)
+        bpc = _compare(checkpoint, model, settings.primer, valid, console)
         measured = {"bpc": f"{bpc:.4f}", "bpc_measured_on": f"{valid.name}, {valid.stat().st_size} bytes"}
         model = export_checkpoint(checkpoint, ExportSettings(name, description, settings.primer, measured))
     with open_output(str(out), force=force) as output:
@@ -59,7 +59,7 @@ def export(
     console.notice(f"{out}: {len(model):,} bytes")
 
 
-def _compare(checkpoint: Path, model: bytes, valid: Path, console: Console) -> float:
+def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console: Console) -> float:
     """Prints both results and their difference; returns that of the integer model."""
     import numpy as np
 
@@ -70,10 +70,11 @@ def _compare(checkpoint: Path, model: bytes, valid: Path, console: Console) -> f
     from fscompress.training.evaluation import WINDOW, float_bits_per_byte
 
     data = valid.read_bytes()
-    if len(data) <= WINDOW:
-        raise RefusedError(f"{valid}: too short to measure on (got {len(data)} bytes, expected more than {WINDOW})")
+    if len(data) < WINDOW:
+        raise RefusedError(f"{valid}: too short to measure on (got {len(data)} bytes, expected at least {WINDOW})")
     console.detail(f"{valid}: {len(data):,} bytes, measured twice")
-    exact = float_bits_per_byte(load_float_model(read_checkpoint(checkpoint)), np.frombuffer(data, np.uint8))
+    network = load_float_model(read_checkpoint(checkpoint))
+    exact = float_bits_per_byte(network, np.frombuffer(data, np.uint8), primer=primer)
     rounded = integer_bits_per_byte(parse_model(model), data)
     click.echo(f"float    {exact:.4f} bpc\ninteger  {rounded:.4f} bpc\ncost    {rounded - exact:+.4f} bpc")
     return rounded

@@ -42,9 +42,18 @@ _CELL_DTYPES = {
 
 
 def write_model(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
-    """The bytes of a model file; ``metadata`` needs ``name``, ``n_cells``, ``output_shift`` and ``canary_hash``."""
+    """The bytes of a model file; ``metadata`` needs ``name``, ``n_cells``, ``output_shift`` and ``canary_hash``.
+
+    The same arguments give the same bytes, hence the same id: safetensors puts metadata in an order of chance, so its
+    header is written again.
+    """
     described = {**metadata, "scheme": str(q.SCHEME), "architecture": "fs-lstm"}
-    return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, described)
+    data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, described)
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end]) | {"__metadata__": dict(sorted(described.items()))}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def read_model(path: Path) -> IntegerModel:

@@ -53,7 +53,7 @@ def _first_cell(weights: Mapping[str, F64], config: ModelConfig) -> tuple[Tensor
     """Tensors of cell 0 and of its input product, which a table of 256 rows replaces when the model is loaded."""
     matrix, e = weights["cells.0.weight"], config.embedding_size
     inner, outer = quantise_rows(matrix[:, e:]), quantise_rows(matrix[:, :e])
-    unit = np.abs(weights["embedding.weight"]).max() / q.EMBEDDING_MAX
+    unit = max(np.abs(weights["embedding.weight"]).max(), 1e-8) / q.EMBEDDING_MAX
     embedding = np.rint(weights["embedding.weight"] / unit)
     scales = [inner.scale * HIDDEN_SCALE, outer.scale * unit]
     reaches = [
@@ -103,10 +103,13 @@ def export_model(weights: Mapping[str, F64], config: ModelConfig, settings: Expo
         weights: float64 arrays by the parameter names of ``FSRNN``.
         config: shape of that network; its cell must be ``lstm``.
     Raises:
-        RefusedError: a cell that the integer scheme does not have.  ModelFileError: a bound cannot be met.
+        RefusedError: a cell that the integer scheme does not have, or weights that are not finite.
+        ModelFileError: a bound cannot be met.
     """
     if config.cell != "lstm":
         raise RefusedError(f"export: the integer scheme has no cell '{config.cell}'")
+    if not all(np.isfinite(weight).all() for weight in weights.values()):
+        raise RefusedError("export: weights are not finite; the training has diverged")
     first, inputs = _first_cell(weights, config)
     cells = [first] + [_cell(weights, config, i) for i in range(1, config.n_fast + 1)]
     output, shift = _output(weights)

@@ -1,7 +1,7 @@
 """The range coder in unbounded Python integers: 32-bit words, 64-bit state, 24-bit precision.
 
-Range coding with words held back while a carry is possible (Martin 1979), in the form that constriction 0.5 gives it: an
-interval [lower, lower + range) of numbers below 2**64, a word shifted out whenever range falls below 2**32.
+Range coding (Martin 1979) in the form that constriction 0.5 gives it: an interval [lower, lower + range) of numbers
+below 2**64, a word shifted out whenever range falls below 2**32.
 """
 
 from collections.abc import Iterable

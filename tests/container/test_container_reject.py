@@ -129,7 +129,8 @@ def test_the_bytes_around_the_broken_ones_are_accepted() -> None:
 
 def test_the_limits_themselves_are_accepted() -> None:
     widest = sealed("02 00 0010 00000400 04000000 00000000" + "00" * 12) + b"1234"
-    assert len(list(Reader(io.BytesIO(WIDE_HEADER + MODEL + widest + sealed("00 000000 0000040000000000" + EMPTY_SHA))))) == 4
+    end = sealed("00 000000 0000040000000000" + EMPTY_SHA)
+    assert len(list(Reader(io.BytesIO(WIDE_HEADER + MODEL + widest + end)))) == 4
 
 
 def test_unused_flags_are_ignored() -> None:

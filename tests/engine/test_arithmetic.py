@@ -25,7 +25,7 @@ def test_integer_root(v: int) -> None:
     assert reference.integer_root(np.array([v], np.int64)).tolist() == [math.isqrt(v)]
 
 
-@pytest.mark.parametrize("v", [0, 1, 2, 3, 4, (1 << 52) - 1, 1 << 52, (1 << 54) + 1, ((1 << 30) - 1) ** 2, (1 << 60) - 1])
+@pytest.mark.parametrize("v", [0, 1, 2, 3, 4, (1 << 52) - 1, 1 << 52, (1 << 54) + 1, (2**30 - 1) ** 2, (1 << 60) - 1])
 def test_integer_root_at_the_edges(v: int) -> None:
     assert int(kernels.integer_root(v)) == math.isqrt(v)
     assert reference.integer_root(np.array([v], np.int64)).tolist() == [math.isqrt(v)]
@@ -92,7 +92,7 @@ def test_layer_norm(size: int, epsilon: int) -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.integers(-q.X_MAX, q.X_MAX), min_size=1, max_size=40), st.integers(1, 1 << 48), st.integers(-TOP, TOP))
+@given(st.lists(st.integers(-q.X_MAX, q.X_MAX), min_size=1), st.integers(1, 1 << 48), st.integers(-TOP, TOP))
 def test_layer_norm_of_any_row(x: list[int], epsilon: int, gain: int) -> None:
     compare(np.array(x), epsilon, np.full(len(x), gain), np.full(len(x), 7))
 

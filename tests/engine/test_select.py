@@ -35,7 +35,8 @@ def test_factories_make_separate_engines() -> None:
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_canary_that_differs(name: str) -> None:
     wrong = replace(tiny(), canary_hash="0" * 64)
-    with pytest.raises(EngineError, match=rf"engine '{name}': self-test with model 'tiny' failed .*--engine reference") as caught:
+    message = rf"engine '{name}': self-test with model 'tiny' failed .*--engine reference"
+    with pytest.raises(EngineError, match=message) as caught:
         engine_factory(wrong, name)
     assert caught.value.exit_code == 1
 

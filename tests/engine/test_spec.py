@@ -33,7 +33,7 @@ def state(index: int, member: int, value: int) -> IntegerModel:
 
 
 def of_cell(key: str, low: int, high: int, quiet: bool = False) -> list[Any]:
-    """Both ends of a cell's tensor, within and beyond; ``quiet`` cells have no weights that could break another bound."""
+    """A cell's tensor with one value of ours; ``quiet`` cells have no weights that could break another bound."""
 
     def change(cell: int, value: int) -> IntegerModel:
         silent = {"weight": np.zeros_like(MODEL.cells[cell].weight)} if quiet else {}
@@ -46,7 +46,10 @@ def of_cell(key: str, low: int, high: int, quiet: bool = False) -> list[Any]:
 
 
 def of_model(key: str, low: int, high: int, **others: Any) -> list[Any]:
-    return [pytest.param(lambda value: replace(MODEL, **others, **{key: one(getattr(MODEL, key), value)}), low, high, id=key)]
+    def change(value: int) -> IntegerModel:
+        return replace(MODEL, **others, **{key: one(getattr(MODEL, key), value)})
+
+    return [pytest.param(change, low, high, id=key)]
 
 
 RANGES = [
@@ -81,11 +84,13 @@ def test_shapes_of_a_cell(key: str) -> None:
     for cell in range(len(MODEL.cells)):
         tensor = getattr(MODEL.cells[cell], key)
         for wrong in (tensor[:-1], np.concatenate((tensor, tensor)), tensor[..., None], tensor[:0]):
-            with pytest.raises(ModelFileError, match="shape|out of range"):
+            with pytest.raises(ModelFileError, match=r"shape|out of range"):
                 with_cell(MODEL, cell, **{key: wrong})
 
 
-@pytest.mark.parametrize("key", ["table", "output", "output_multiplier", "output_bias", "sigmoid", "tanh", "exp2", "canary"])
+@pytest.mark.parametrize(
+    "key", ["table", "output", "output_multiplier", "output_bias", "sigmoid", "tanh", "exp2", "canary"]
+)
 def test_shapes_of_the_model(key: str) -> None:
     tensor = getattr(MODEL, key)
     for wrong in (tensor[:-1], tensor[..., None], tensor[:0]):
@@ -110,7 +115,7 @@ def test_output_shift(shift: int) -> None:
 
 @pytest.mark.parametrize("cell", range(4))
 def test_certificate_of_products(cell: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The largest multiplier that keeps |x| in bounds passes, the next one does not; a lower bound keeps the model small."""
+    """The largest multiplier that keeps |x| in bounds passes, the next does not; a low bound keeps the model small."""
     monkeypatch.setattr(q, "X_MAX", 20_000)
     still = tuple((np.zeros_like(h), np.zeros_like(c)) for h, c in MODEL.initial)
     cells = tuple(replace(each, multiplier=np.ones_like(each.multiplier)) for each in MODEL.cells)

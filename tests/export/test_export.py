@@ -1,4 +1,4 @@
-"""From a float model to a model file: certified whatever the weights, refused where the scheme has no answer, near the float."""
+"""From float to integers: certified whatever the weights, refused where the scheme has no answer, near the float."""
 
 import math
 from dataclasses import replace
@@ -89,6 +89,9 @@ def test_what_is_refused() -> None:
     weights, config = fresh()
     with pytest.raises(RefusedError, match="no cell 'gru'"):
         export_model(weights, replace(config, cell="gru"), SETTINGS)
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(RefusedError, match="not finite"):
+            export_model(weights | {"output.bias": np.full(256, wrong)}, config, SETTINGS)
     with pytest.raises(RefusedError, match="primer"):
         ExportSettings("test", "", b"")
     for name in ("", "Test", "../test", "a" * 65, "a b"):

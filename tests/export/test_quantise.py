@@ -5,7 +5,14 @@ import pytest
 
 from fscompress.engine import arithmetic as q
 from fscompress.errors import ModelFileError
-from fscompress.export.quantise import MULTIPLIER_LIMIT, activation_tables, fixed, fraction_bits, quantise_rows, to_multiplier
+from fscompress.export.quantise import (
+    MULTIPLIER_LIMIT,
+    activation_tables,
+    fixed,
+    fraction_bits,
+    quantise_rows,
+    to_multiplier,
+)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 1e6])

@@ -2,27 +2,38 @@
 
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fscompress import codec
 from fscompress.container import BlockInfo, End, ModelRecord, skim
 from fscompress.errors import FscompressError
 from tests.helpers import GOLDEN, decode, encode, text
 
-NAMES = ["several-blocks", "short-text", "seven-lanes", "lane-a-byte", "mixed", "concatenated"]
+NAMES = ["short-text", "seven-lanes", "lane-a-byte", "raw-block", "concatenated"]
 FILES = {name: (GOLDEN / "v1" / "accept" / f"{name}.fsc").read_bytes() for name in NAMES}
 TEXTS = {name: decode(data) for name, data in FILES.items()}
-relaxed = settings(suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
 names = st.sampled_from(NAMES)
+coded_names = names.filter(lambda name: name != "raw-block")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def many_lanes() -> Iterator[None]:
+    """Small blocks in many lanes, for speed; the golden files have the encoder's own choice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "lanes_for", lambda n_bytes: min(max(n_bytes // 8, 1), 64))
+        yield
 
 
 def check(data: bytes, *allowed: bytes) -> None:
     """Anything but our errors or these texts fails."""
-    try:
+    with suppress(FscompressError):
         assert decode(data) in allowed
-    except FscompressError:
-        pass
 
 
 @relaxed
@@ -66,7 +77,7 @@ def _ends() -> set[int]:
 
 
 @relaxed
-@given(names, st.data())
+@given(coded_names, st.data())
 def test_other_coded_bytes(name: str, data: st.DataObject) -> None:
     """Whole words changed, dropped or added, with records that are true to them: only the coder can notice."""
     stream = FILES[name]
