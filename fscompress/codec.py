@@ -9,12 +9,12 @@ Blocks are coded independently, so they run in parallel threads; neither threads
 import queue
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from fscompress.blocks import Progress, decode_block, encode_block
+from fscompress.compressibility import is_incompressible
 from fscompress.container import (
     CODED_OVERHEAD,
     RAW_OVERHEAD,
@@ -35,8 +35,6 @@ from fscompress.parallel import Cancel, ordered_map
 
 BLOCK_LOG2 = 19  # 512 KiB: two cores share a text of 1 MB, and lanes cost nothing extra
 MODEL_ID_BYTES = 8
-SAMPLE_BYTES = 1 << 16
-FLAT = 0.985  # a block that deflate cannot take below this share of its size holds nothing that a text model knows
 
 FindModel = Callable[[bytes, str], IntegerModel]
 
@@ -102,13 +100,6 @@ class _Engines:
         with self._lock:
             self._make = self._make or engine_factory(self._model, self._name)
         return self._make()
-
-
-def is_incompressible(plain: bytes) -> bool:
-    """True for random, encrypted and compressed data: neither repeats nor uneven byte values that deflate could use."""
-    middle = max(0, (len(plain) - SAMPLE_BYTES) // 2)
-    sample = plain[middle : middle + SAMPLE_BYTES]
-    return len(plain) >= 1024 and len(zlib.compress(sample, 6)) >= FLAT * len(sample)
 
 
 def encode_stream(

@@ -59,16 +59,16 @@ def evaluate(files: tuple[str, ...], model: str | None, engine: str, as_json: bo
 def _float_measure(path: Path) -> tuple[str, Measure]:
     import numpy as np
 
-    from fscompress.export.checkpoint import load_float_model
+    from fscompress.export.checkpoint import DEFAULT_PRIMER, load_float_model
     from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.evaluation import WINDOW, float_bits_per_byte
 
     model = load_float_model(read_checkpoint(path))
 
     def measure(data: bytes) -> float:
-        if len(data) <= WINDOW:
-            raise RefusedError(f"a float model is measured on more than {WINDOW} bytes (got {len(data)})")
-        return float_bits_per_byte(model, np.frombuffer(data, np.uint8))
+        if len(data) < WINDOW:
+            raise RefusedError(f"a float model is measured on at least {WINDOW} bytes (got {len(data)})")
+        return float_bits_per_byte(model, np.frombuffer(data, np.uint8), primer=DEFAULT_PRIMER)
 
     return "float", measure
 

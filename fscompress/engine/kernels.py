@@ -138,7 +138,7 @@ def lstm_step(
 
 @kernel
 def sum_trees(accumulator, offset, multiplier, bias, shift, exp2, tree, logits):
-    """Sum trees int32 [n, 512] from the output product int32 [n, 256] of h8 + 128; ``logits`` is int32 [256] scratch."""
+    """Sum trees int32 [n, 512] from the output product int32 [n, 256] of h8 + 128; ``logits`` int32 [256]: scratch."""
     for s in range(accumulator.shape[0]):
         row, leaves = accumulator[s], tree[s]
         top = np.int32(-(1 << 31) + 1)

@@ -1,4 +1,4 @@
-"""Batches: every byte of a lane follows the one before, the order is the seed's, and skipping is the same as reading."""
+"""Batches: every byte of a lane follows the one before, the order is the seed's, skipping equals reading."""
 
 import itertools
 
