@@ -11,7 +11,9 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "compress", "compress_stream", "decompress", "decompress_stream"]
 
 
-def compress(data: bytes, model: str = "default", threads: int = 1, engine: str = "auto") -> bytes:
+def compress(
+    data: bytes, model: str = "default", threads: int = 1, engine: str = "auto", level: str = "normal"
+) -> bytes:
     """The bytes of an .fsc file that holds ``data``.
 
     Args:
@@ -19,11 +21,12 @@ def compress(data: bytes, model: str = "default", threads: int = 1, engine: str 
         model: name, path or id of an installed model.
         threads: blocks coded at the same time; does not change the result.
         engine: ``auto``, ``cpu`` or ``reference``; does not change the result.
+        level: ``fast``, ``normal`` or ``best``.
     Raises:
         ModelNotFoundError, ModelFileError, EngineError: all of them ``fscompress.errors.FscompressError``.
     """
     target = BytesIO()
-    compress_stream(BytesIO(data), target, model, threads, engine)
+    compress_stream(BytesIO(data), target, model, threads, engine, level)
     return target.getvalue()
 
 
@@ -39,13 +42,18 @@ def decompress(data: bytes, model: str | None = None, threads: int = 1, engine: 
 
 
 def compress_stream(
-    source: BinaryIO, target: BinaryIO, model: str = "default", threads: int = 1, engine: str = "auto"
+    source: BinaryIO,
+    target: BinaryIO,
+    model: str = "default",
+    threads: int = 1,
+    engine: str = "auto",
+    level: str = "normal",
 ) -> None:
     """Encodes a binary file object into another; memory is bounded by the block size, not by the length."""
     from fscompress.codec import CodingOptions, encode_stream
     from fscompress.store import load
 
-    encode_stream(source, target, load(model), CodingOptions(engine, threads))
+    encode_stream(source, target, load(model), CodingOptions(engine, threads, level))
 
 
 def decompress_stream(

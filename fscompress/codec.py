@@ -1,15 +1,13 @@
 """The whole story in one file: where model, engine, coder and container meet.
 
-    encode: stream -> blocks -> lanes -> [engine -> coder] -> container -> stream
+    encode: stream -> blocks -> lanes -> [engine -> mixer -> coder] -> container -> stream
     decode: the same loop, the coder reading instead of writing
 
 Blocks are coded independently, so they run in parallel threads; neither threads nor engine change a byte.
 """
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -18,7 +16,6 @@ from fscompress.compressibility import is_incompressible
 from fscompress.container import (
     CODED_OVERHEAD,
     RAW_OVERHEAD,
-    SCHEME_NETWORK,
     CodedBlock,
     End,
     ModelRecord,
@@ -28,12 +25,11 @@ from fscompress.container import (
     Writer,
     model_record_size,
 )
-from fscompress.engine import Engine, IntegerModel, engine_factory
+from fscompress.engine import EnginePool, IntegerModel
 from fscompress.errors import RefusedError
-from fscompress.lanes import lanes_for
+from fscompress.levels import DEFAULT_LEVEL, Plan, level, n_networks, plan, predictor
 from fscompress.parallel import Cancel, ordered_map
 
-BLOCK_LOG2 = 19  # 512 KiB: two cores share a text of 1 MB, and lanes cost nothing extra
 MODEL_ID_BYTES = 8
 
 FindModel = Callable[[bytes, str], IntegerModel]
@@ -45,13 +41,19 @@ def _silent(_n_bytes: int) -> None:
 
 @dataclass(frozen=True)
 class CodingOptions:
-    """How to run, not what to write: ``engine`` and ``threads`` never change a byte."""
+    """How to run and, for an encoder, at which level; ``engine`` and ``threads`` never change a byte.
+
+    ``level`` and ``block_log2`` (the largest block is 2**block_log2 bytes; None: the level's) are an encoder's choice
+    and recorded in the file.
+    """
 
     engine: str = "auto"
     threads: int = 1
-    block_log2: int = BLOCK_LOG2
+    level: str = DEFAULT_LEVEL
+    block_log2: int | None = None
 
     def __post_init__(self) -> None:
+        level(self.level)
         if self.threads < 1:
             raise RefusedError(f"threads: must be at least 1 (got {self.threads})")
 
@@ -77,66 +79,52 @@ class CodingStats:
         return self.n_plain / 1000.0 / self.seconds if self.seconds else 0.0
 
 
-class _Engines:
-    """Lends each worker thread an engine of its own; made when first needed, so that raw data loads no kernels."""
-
-    def __init__(self, model: IntegerModel, name: str) -> None:
-        self._model, self._name = model, name
-        self._idle: queue.SimpleQueue[Engine] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._make: Callable[[], Engine] | None = None
-
-    def run(self, work: Callable[[Engine], bytes]) -> bytes:
-        try:
-            engine = self._idle.get_nowait()
-        except queue.Empty:
-            engine = self._new()
-        try:
-            return work(engine)
-        finally:
-            self._idle.put(engine)
-
-    def _new(self) -> Engine:
-        with self._lock:
-            self._make = self._make or engine_factory(self._model, self._name)
-        return self._make()
-
-
 def encode_stream(
     source: BinaryIO,
     target: BinaryIO,
-    model: IntegerModel,
+    model: IntegerModel | Sequence[IntegerModel],
     options: CodingOptions = CodingOptions(),
     progress: Progress = _silent,
 ) -> CodingStats:
     """Encodes all of ``source`` into ``target``; memory is bounded by the block size and the number of threads.
 
     Args:
+        model: or several, which levels with a mixer mix.
         progress: called with the number of plain bytes newly done, from worker threads too.
+    Raises:
+        RefusedError: several models at a level that cannot mix them.
     """
     began, stats, cancel = time.monotonic(), CodingStats(), Cancel()
-    writer = Writer(target, options.block_log2)
-    engines = _Engines(model, options.engine)
+    models, chosen = [model] if isinstance(model, IntegerModel) else list(model), level(options.level)
+    if len(models) > 1 and chosen.mixing is None:
+        raise RefusedError(f"level '{chosen.name}' codes with one model (got {len(models)}); choose another level")
+    block_log2 = options.block_log2 or chosen.block_log2
+    writer = Writer(target, block_log2)
+    pool = EnginePool(models, options.engine)
 
-    def work(plain: bytes) -> tuple[bytes, int, bytes]:
-        lanes = lanes_for(len(plain))
+    def work(plain: bytes) -> tuple[bytes, Plan, bytes]:
+        planned = plan(chosen, len(plain), len(models))
         if is_incompressible(plain):
             progress(len(plain))
-            return plain, lanes, plain
-        return plain, lanes, engines.run(lambda engine: encode_block(plain, lanes, engine, tick))
+            return plain, planned, plain
+        return (
+            plain,
+            planned,
+            pool.run(lambda engines: encode_block(plain, planned.lanes, predictor(planned, len(plain), engines), tick)),
+        )
 
     def tick(n_bytes: int) -> None:
         cancel.check()
         progress(n_bytes)
 
-    named = False
-    for plain, lanes, coded in ordered_map(work, _blocks(source, 1 << options.block_log2), options.threads, cancel):
-        overhead = CODED_OVERHEAD + (0 if named else model_record_size(model.name))
+    unnamed = models
+    for plain, planned, coded in ordered_map(work, _blocks(source, 1 << block_log2), options.threads, cancel):
+        overhead = CODED_OVERHEAD + sum(model_record_size(each.name) for each in unnamed)
         if len(coded) + overhead < len(plain) + RAW_OVERHEAD and len(coded) < len(plain):
-            if not named:
-                writer.write_model(model.id[:MODEL_ID_BYTES], model.name)
-                named = True
-            writer.write_coded(SCHEME_NETWORK, lanes, bytes(12), plain, coded)
+            for each in unnamed:
+                writer.write_model(each.id[:MODEL_ID_BYTES], each.name)
+            unnamed = []
+            writer.write_coded(planned.scheme, planned.lanes, planned.parameters, plain, coded)
         else:
             writer.write_raw(plain)
             stats.n_raw_blocks += 1
@@ -168,8 +156,11 @@ def decode_stream(
 
     def work(item: _Decodable) -> RawBlock | End | bytes:
         if isinstance(item, tuple):
-            block, engines = item
-            return engines.run(lambda engine: decode_block(block, engine, tick))
+            block, pool = item
+            planned = Plan(block.scheme, block.lanes, block.parameters)
+            return pool.run(
+                lambda engines: decode_block(block, predictor(planned, block.n_plain, engines, block.offset), tick)
+            )
         if isinstance(item, RawBlock):
             progress(len(item.plain))
         return item
@@ -192,28 +183,28 @@ def decode_stream(
     return stats
 
 
-_Decodable = RawBlock | End | tuple[CodedBlock, _Engines]
+_Decodable = RawBlock | End | tuple[CodedBlock, EnginePool]
 
 
 def _decodables(
     source: BinaryIO, find_model: FindModel, options: CodingOptions, stats: CodingStats
 ) -> Iterator[_Decodable]:
-    """Blocks and ends in order; each coded block with the engines of the model that its stream named first."""
-    by_id: dict[bytes, _Engines] = {}
-    named: ModelRecord | None = None
+    """Blocks and ends in order; each coded block with engines of the models that its stream names for it."""
+    pools: dict[tuple[ModelRecord, ...], EnginePool] = {}
+    named: list[ModelRecord] = []
     reader = Reader(source)
     for record in reader:
         if isinstance(record, ModelRecord):
-            named = named or record
+            named.append(record)
         elif isinstance(record, CodedBlock):
-            assert named is not None  # the reader refuses a coded block without a model record
-            if named.model_id not in by_id:
-                by_id[named.model_id] = _Engines(find_model(named.model_id, named.name), options.engine)
-            yield record, by_id[named.model_id]
+            used = tuple(named[: n_networks(record.scheme, record.parameters)])
+            if used not in pools:
+                pools[used] = EnginePool([find_model(each.model_id, each.name) for each in used], options.engine)
+            yield record, pools[used]
         elif isinstance(record, RawBlock):
             yield record
         elif isinstance(record, End):
-            named = None
+            named = []
             yield record
     stats.n_coded = reader.n_read
 

@@ -1,6 +1,7 @@
 """What several test folders share: the tiny trained model, synthetic models at the bounds, text, whole runs."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fscompress.codec import CodingOptions, FindModel, decode_stream, encode_stream
+from fscompress.container import SCHEME_MIXED
 from fscompress.engine import Engine, IntegerModel, load_model
 from fscompress.engine import arithmetic as q
 from fscompress.engine.cpu import CpuEngine, PreparedModel
@@ -18,9 +20,14 @@ from fscompress.engine.reference import ReferenceEngine
 from fscompress.engine.spec import IntegerCell
 from fscompress.errors import ModelNotFoundError
 from fscompress.export.quantise import activation_tables
+from fscompress.levels import Plan
+from fscompress.mixer import LEVELS as MIXER_LEVELS
+from fscompress.mixer import settings_for
+from fscompress.mixer.settings import BLANK_PRIORS
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = GOLDEN / "tiny.safetensors"
+OTHER = GOLDEN / "other.safetensors"
 TOP = (1 << 31) - 1
 
 Array = npt.NDArray[Any]
@@ -30,6 +37,12 @@ Array = npt.NDArray[Any]
 def tiny() -> IntegerModel:
     """The trained model that golden files are coded with."""
     return load_model(TINY)
+
+
+@cache
+def other() -> IntegerModel:
+    """The tiny model with another output bias: what a second network is tested with."""
+    return load_model(OTHER)
 
 
 @cache
@@ -54,11 +67,23 @@ def find_tiny(model_id: bytes, name: str) -> IntegerModel:
     return tiny()
 
 
-def encode(plain: bytes, **options: Any) -> bytes:
-    """An .fsc file of ``plain`` with the tiny model."""
+def find_either(model_id: bytes, name: str) -> IntegerModel:
+    """Knows two."""
+    return other() if model_id == other().id[:8] else find_tiny(model_id, name)
+
+
+def encode(plain: bytes, models: Sequence[IntegerModel] = (), level: str = "fast", **options: Any) -> bytes:
+    """An .fsc file of ``plain``; with the tiny model at the fastest level if nothing else is said."""
     target = io.BytesIO()
-    encode_stream(io.BytesIO(plain), target, tiny(), CodingOptions(**options))
+    encode_stream(io.BytesIO(plain), target, models or tiny(), CodingOptions(level=level, **options))
     return target.getvalue()
+
+
+def blank_plan(level: str, n_bytes: int, n_networks: int = 1, **changes: int) -> Plan:
+    """The plan of a level with a mixer, but without the stored priors, so that it does not change with them."""
+    settings = settings_for(MIXER_LEVELS[level], n_bytes, n_networks)
+    settings = replace(settings, **{"priors": BLANK_PRIORS} | changes)
+    return Plan(SCHEME_MIXED, settings.lanes, settings.pack())
 
 
 def decode(data: bytes, find: FindModel = find_tiny, **options: Any) -> bytes:

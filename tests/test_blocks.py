@@ -6,12 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fscompress.blocks import code_rows, decode_block, encode_block
+from fscompress.blocks import Progress, code_rows, decode_block, encode_block
 from fscompress.coder import BinaryEncoder
 from fscompress.container import CodedBlock
 from fscompress.engine import Engine
 from fscompress.errors import ChecksumError, DamagedError
 from fscompress.lanes import to_rows
+from fscompress.predictor import NetworkPredictor
 from tests.coder import plain_coder
 from tests.helpers import cpu, noise, reference, text, tiny
 
@@ -22,6 +23,14 @@ def silent(_n: int) -> None:
     pass
 
 
+def encoded(plain: bytes, lanes: int, engine: Engine, progress: Progress) -> bytes:
+    return encode_block(plain, lanes, NetworkPredictor(engine, len(plain), lanes), progress)
+
+
+def decoded(block: CodedBlock, engine: Engine, progress: Progress) -> bytes:
+    return decode_block(block, NetworkPredictor(engine, block.n_plain, block.lanes), progress)
+
+
 def block(plain: bytes, lanes: int, coded: bytes, **changes: int) -> CodedBlock:
     fields = {"n_plain": len(plain), "crc": zlib.crc32(plain)} | changes
     return CodedBlock(0, lanes, bytes(12), fields["n_plain"], fields["crc"], coded, offset=77)
@@ -30,10 +39,10 @@ def block(plain: bytes, lanes: int, coded: bytes, **changes: int) -> CodedBlock:
 @pytest.mark.parametrize("lanes", [2, 5, 16, 33, 300])
 @pytest.mark.parametrize("plain", [text(300), noise(300), bytes(301), text(317)], ids=["text", "noise", "zeros", "odd"])
 def test_engines_write_the_same_and_read_each_other(plain: bytes, lanes: int) -> None:
-    coded = {name: encode_block(plain, lanes, make(), silent) for name, make in ENGINES.items()}
+    coded = {name: encoded(plain, lanes, make(), silent) for name, make in ENGINES.items()}
     assert coded["cpu"] == coded["reference"]
     for make in ENGINES.values():
-        assert decode_block(block(plain, lanes, coded["cpu"]), make(), silent) == plain
+        assert decoded(block(plain, lanes, coded["cpu"]), make(), silent) == plain
 
 
 def test_small_blocks_in_all_lanes() -> None:
@@ -41,18 +50,18 @@ def test_small_blocks_in_all_lanes() -> None:
     for n in range(1, 18):
         for lanes in range(1, n + 1):
             plain = noise(n, n)
-            coded = encode_block(plain, lanes, engine, silent)
-            assert decode_block(block(plain, lanes, coded), engine, silent) == plain
+            coded = encoded(plain, lanes, engine, silent)
+            assert decoded(block(plain, lanes, coded), engine, silent) == plain
 
 
 @pytest.mark.parametrize(("n_bytes", "lanes"), [(1, 1), (64, 1), (1000, 3), (1000, 7)])
 def test_progress_counts_every_byte_once(n_bytes: int, lanes: int) -> None:
     engine, seen = cpu(tiny()), []
-    coded = encode_block(text(n_bytes), lanes, engine, seen.append)
+    coded = encoded(text(n_bytes), lanes, engine, seen.append)
     assert sum(seen) == n_bytes
     assert len(seen) == -(-n_bytes // (64 * lanes))
     seen.clear()
-    decode_block(block(text(n_bytes), lanes, coded), engine, seen.append)
+    decoded(block(text(n_bytes), lanes, coded), engine, seen.append)
     assert sum(seen) == n_bytes
 
 
@@ -75,39 +84,39 @@ def test_the_order_of_decisions() -> None:
                 p1 = min(max((tree[2 * node + 1] << 16) // tree[node], 32), 65504)
                 decisions.append((int(row[lane]) >> bit & 1, p1))
     expected = np.array(plain_coder.encode(decisions), "<u4").tobytes()
-    assert encode_block(plain, lanes, cpu(tiny()), silent) == expected
+    assert encoded(plain, lanes, cpu(tiny()), silent) == expected
 
 
 def test_code_rows_gives_back_what_it_was_given() -> None:
     rows = to_rows(noise(100), 3)
     before = rows.copy()
-    code_rows(rows, 100, cpu(tiny()), BinaryEncoder(), silent)
+    code_rows(rows, 100, NetworkPredictor(cpu(tiny()), 100, 3), BinaryEncoder(), silent)
     assert np.array_equal(rows, before)
 
 
 def test_what_is_refused() -> None:
     plain, engine = text(200), cpu(tiny())
-    coded = encode_block(plain, 2, engine, silent)
+    coded = encoded(plain, 2, engine, silent)
     with pytest.raises(ChecksumError, match=r"got 200 bytes.*offset 77.*\[R28\]$"):
-        decode_block(block(plain, 2, coded, crc=1), engine, silent)
+        decoded(block(plain, 2, coded, crc=1), engine, silent)
     with pytest.raises(ChecksumError, match=r"\[R28\]$"):
-        decode_block(block(plain, 3, coded), engine, silent)
+        decoded(block(plain, 3, coded), engine, silent)
     with pytest.raises(ChecksumError, match=r"\[R28\]$"):
-        decode_block(block(plain, 2, coded, n_plain=199), engine, silent)
+        decoded(block(plain, 2, coded, n_plain=199), engine, silent)
     with pytest.raises(ChecksumError, match=r"got an impossible coder state.*offset 77.*\[R28\]$"):
-        decode_block(block(plain, 2, b"\xff" * 40), engine, silent)
+        decoded(block(plain, 2, b"\xff" * 40), engine, silent)
     with pytest.raises(ChecksumError, match=r"\[R28\]$"):
-        decode_block(block(plain, 2, coded[:-8]), engine, silent)
+        decoded(block(plain, 2, coded[:-8]), engine, silent)
     with pytest.raises(DamagedError, match=r"words left over.*offset 77.*\[R30\]$"):
-        decode_block(block(plain, 2, coded + bytes(8)), engine, silent)
-    assert decode_block(block(plain, 2, coded), engine, silent) == plain
+        decoded(block(plain, 2, coded + bytes(8)), engine, silent)
+    assert decoded(block(plain, 2, coded), engine, silent) == plain
 
 
 def test_a_word_that_goes_unnoticed_does_no_harm() -> None:
     plain, engine = text(200), cpu(tiny())
-    coded = encode_block(plain, 2, engine, silent)
+    coded = encoded(plain, 2, engine, silent)
     try:
-        assert decode_block(block(plain, 2, coded + bytes(4)), engine, silent) == plain
+        assert decoded(block(plain, 2, coded + bytes(4)), engine, silent) == plain
     except DamagedError as error:
         assert str(error).endswith("[R30]")  # noqa: PT017
 
@@ -121,5 +130,5 @@ def test_progress_stops_a_block() -> None:
 
     engine = cpu(tiny())
     with pytest.raises(StopError):
-        encode_block(text(500), 1, engine, stop)
-    assert encode_block(text(99), 1, engine, silent) == encode_block(text(99), 1, cpu(tiny()), silent)
+        encoded(text(500), 1, engine, stop)
+    assert encoded(text(99), 1, engine, silent) == encoded(text(99), 1, cpu(tiny()), silent)

@@ -3,6 +3,7 @@
 import io
 import os
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fscompress import codec, lanes
+from fscompress import lanes, levels
 from fscompress.codec import CodingOptions, decode_stream, encode_stream
-from fscompress.container import BlockInfo, CodedBlock, RawBlock, Reader, skim
+from fscompress.container import BlockInfo, CodedBlock, ModelRecord, RawBlock, Reader, skim
 from fscompress.engine import IntegerModel
 from fscompress.engine.model_file import parse_model
 from fscompress.errors import DamagedError, EngineError, FscompressError, ModelNotFoundError, RefusedError
-from tests.helpers import TINY, decode, encode, find_tiny, noise, text, tiny
+from tests.golden import make
+from tests.helpers import TINY, blank_plan, decode, encode, find_either, find_tiny, noise, other, text, tiny
 
 BLOCK = 1 << 10
 SAMPLES = {
@@ -37,7 +39,7 @@ SAMPLES = {
 def many_lanes() -> Iterator[None]:
     """Small blocks in many lanes, for speed; the golden files have the encoder's own choice."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "lanes_for", lambda n_bytes: min(max(n_bytes // 8, 1), 64))
+        patch.setattr(levels, "lanes_for", lambda n_bytes: min(max(n_bytes // 8, 1), 64))
         yield
 
 
@@ -49,11 +51,12 @@ def no_threads_left() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_round_trip(name: str) -> None:
+@pytest.mark.parametrize("level", levels.LEVELS)
+def test_round_trip(name: str, level: str) -> None:
     plain = SAMPLES[name]
-    data = encode(plain)
+    data = encode(plain, level=level)
     assert decode(data) == plain
-    assert encode(plain) == data
+    assert encode(plain, level=level) == data
     assert len(data) <= len(plain) + 64 + 16
 
 
@@ -74,6 +77,98 @@ def test_engines_and_threads_do_not_change_a_byte(plain: bytes) -> None:
             assert decode(expected, engine=engine, threads=threads) == plain
 
 
+@pytest.mark.parametrize(("level", "n_models"), [("normal", 1), ("best", 1), ("best", 2)])
+def test_engines_and_threads_do_not_change_a_byte_of_a_mixer(level: str, n_models: int) -> None:
+    plain, models = text(2 * BLOCK) + noise(BLOCK) + text(BLOCK, 300) + text(200), [tiny(), other()][:n_models]
+    expected = encode(plain, models, level, block_log2=10)
+    for engine, threads in (("cpu", 1), ("cpu", 2), ("cpu", 4), ("auto", 1)):
+        assert encode(plain, models, level, block_log2=10, engine=engine, threads=threads) == expected
+        assert decode(expected, find_either, engine=engine, threads=threads) == plain
+
+
+@pytest.mark.parametrize(("level", "n_models"), [("normal", 1), ("best", 2)])
+def test_the_reference_engine_writes_the_same_under_a_mixer(level: str, n_models: int) -> None:
+    plain, models = text(BLOCK + 130), [tiny(), other()][:n_models]
+    expected = encode(plain, models, level, block_log2=10)
+    assert encode(plain, models, level, block_log2=10, engine="reference", threads=2) == expected
+
+
+def test_better_levels_are_smaller() -> None:
+    plain = text(6000)
+    sizes = [len(encode(plain, level=level)) for level in levels.LEVELS]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[-1]
+
+
+@pytest.mark.parametrize("level", ["normal", "best"])
+def test_several_models(level: str) -> None:
+    plain = text(3000)
+    data = encode(plain, [tiny(), other()], level)
+    records = list(Reader(io.BytesIO(data)))
+    assert [record.model_id for record in records if isinstance(record, ModelRecord)] == [tiny().id[:8], other().id[:8]]
+    (block,) = [record for record in records if isinstance(record, CodedBlock)]
+    assert (block.scheme, block.parameters[1]) == (1, 2)
+    assert decode(data, find_either) == plain
+    assert encode(plain, [tiny()], level) == encode(plain, level=level) != data
+    with pytest.raises(ModelNotFoundError, match=r"\[R31\]$"):
+        decode(data)
+
+
+def test_several_models_need_a_mixer() -> None:
+    target = io.BytesIO()
+    with pytest.raises(RefusedError, match="level 'fast' codes with one model \\(got 2\\)"):
+        encode_stream(io.BytesIO(text(500)), target, [tiny(), other()], options_of())
+    assert target.getvalue() == b""
+
+
+@pytest.mark.parametrize("level", ["normal", "best"])
+@pytest.mark.parametrize("n", [0, 1, 5, 12, 40, 77])
+def test_short_files(level: str, n: int) -> None:
+    for models in ([tiny()], [tiny(), other()]):
+        for plain in (text(n), noise(n)):
+            data = encode(plain, models, level)
+            assert decode(data, find_either) == plain
+            assert len(data) <= n + 64 + 16
+
+
+def test_a_block_of_each_level_in_one_stream() -> None:
+    parts = [encode(text(900), level=level) for level in levels.LEVELS]
+    for threads in (1, 3):
+        assert decode(b"".join(parts), threads=threads) == text(900) * 3
+
+
+def _with_mixer(parameters: bytes, plain: bytes, words: bytes, lanes: int) -> bytes:
+    lies = {"scheme": 1, "parameters": int.from_bytes(parameters, "little")}
+    block = make.block(words, plain, lanes, **lies)
+    return make.header() + make.named(tiny().id[:8]) + block + make.end(plain)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(min_size=12, max_size=12), st.integers(1, 40), st.booleans())
+def test_any_parameters_are_refused_or_decoded(parameters: bytes, lanes: int, valid: bool) -> None:
+    """Random ones, with what the container checks made good; half of them with what the codec checks made good too."""
+    known = bytearray(parameters)
+    known[1], known[4:6], known[11] = 1, lanes.to_bytes(2, "little"), known[11] & 1
+    if valid:
+        known[0], known[2], known[3] = 1 + known[0] % 2, 4 + known[2] % 21, 8 + known[3] % 9
+        known[6], known[9], known[10] = known[6] | 1, known[9] & 127, known[10] | 1
+    data = _with_mixer(bytes(known), text(60), noise(24), lanes)
+    with pytest.raises(DamagedError, match=r"\[R28\]$" if valid else r"\[R(18|28)\]$"):
+        decode(data)
+
+
+def test_the_largest_table_is_within_what_the_format_says() -> None:
+    plain = text(300)
+    planned = blank_plan("best", len(plain), table_log2=24, sse_log2=16, sets=255, priors=1)
+    data = make.stream((plain, planned, 1))
+    tracemalloc.start()
+    try:
+        assert decode(data) == plain
+        assert tracemalloc.get_traced_memory()[1] < (1 << 30) + 264 * (1 << 16) + (9 << 20)
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("n", [BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK - 1, 3 * BLOCK + 4])
 def test_block_boundaries(n: int) -> None:
     plain = text(n)
@@ -84,14 +179,18 @@ def test_block_boundaries(n: int) -> None:
 
 
 def test_lanes_are_those_of_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "lanes_for" in vars(codec)
-    monkeypatch.setattr(codec, "lanes_for", lambda n_bytes: lanes.lanes_for(64 * n_bytes))
+    assert "lanes_for" in vars(levels)
+    monkeypatch.setattr(levels, "lanes_for", lambda n_bytes: lanes.lanes_for(64 * n_bytes))
     plain = text(2500)
     data = encode(plain)
     (block,) = [head for head in skim(io.BytesIO(data)) if isinstance(head, BlockInfo)]
     assert block.lanes == 9
     assert decode(data) == plain
     assert 8 * len(data) < 4.5 * len(plain)
+
+
+def options_of(level: str = "fast", **others: Any) -> CodingOptions:
+    return CodingOptions(level=level, **others)
 
 
 class Dripping(io.BytesIO):
@@ -106,7 +205,7 @@ class Dripping(io.BytesIO):
 
 def test_sources_that_return_short_reads() -> None:
     plain, target = text(2500), io.BytesIO()
-    encode_stream(Dripping(plain), target, tiny(), CodingOptions(block_log2=10))
+    encode_stream(Dripping(plain), target, tiny(), options_of(block_log2=10))
     assert target.getvalue() == encode(plain, block_log2=10)
     again = io.BytesIO()
     decode_stream(Dripping(target.getvalue()), again, find_tiny)
@@ -125,7 +224,7 @@ def test_a_real_pipe() -> None:
     feeding.start()
     target = io.BytesIO()
     with open(receiver, "rb", buffering=0) as source:
-        encode_stream(source, target, tiny(), CodingOptions(block_log2=10))  # type: ignore[arg-type]
+        encode_stream(source, target, tiny(), options_of(block_log2=10))  # type: ignore[arg-type]
     feeding.join()
     assert target.getvalue() == encode(plain, block_log2=10)
 
@@ -134,7 +233,7 @@ def test_a_real_pipe() -> None:
 def test_growth_of_random_bytes(n: int) -> None:
     plain = noise(n)
     for log2 in (10, 19):
-        data = encode(plain, block_log2=log2)
+        data = encode(plain, level="fast" if log2 == 10 else "best", block_log2=log2)
         blocks = [head for head in skim(io.BytesIO(data)) if isinstance(head, BlockInfo)]
         assert {block.scheme for block in blocks} == {None}
         assert len(data) == 60 + n + 16 * len(blocks)
@@ -156,10 +255,10 @@ def test_raw_and_coded_blocks_in_one_stream() -> None:
 
 def test_random_bytes_load_no_engine() -> None:
     broken = replace(tiny(), canary_hash="0" * 64)
-    encode_stream(io.BytesIO(noise(20_000)), io.BytesIO(), broken)
+    encode_stream(io.BytesIO(noise(20_000)), io.BytesIO(), broken, options_of())
     for threads in (1, 4):
         with pytest.raises(EngineError):
-            encode_stream(io.BytesIO(text(5000)), io.BytesIO(), broken, CodingOptions(threads=threads, block_log2=10))
+            encode_stream(io.BytesIO(text(5000)), io.BytesIO(), broken, options_of(threads=threads, block_log2=10))
 
 
 def test_concatenation() -> None:
@@ -175,7 +274,7 @@ def test_streams_of_different_models() -> None:
     assert other.id != tiny().id
     target, asked = io.BytesIO(), []
     for model in (tiny(), other, tiny()):
-        encode_stream(io.BytesIO(text(300)), target, model)
+        encode_stream(io.BytesIO(text(300)), target, model, options_of())
 
     def find(model_id: bytes, name: str) -> IntegerModel:
         asked.append((model_id, name))
@@ -188,14 +287,14 @@ def test_streams_of_different_models() -> None:
 def test_a_model_that_is_missing_is_named_before_a_byte_is_written() -> None:
     target = io.BytesIO()
     with pytest.raises(ModelNotFoundError, match=r"\[R31\]$"):
-        decode_stream(io.BytesIO(encode(text(3000), block_log2=10)), target, _nobody, CodingOptions(threads=2))
+        decode_stream(io.BytesIO(encode(text(3000), block_log2=10)), target, _nobody, options_of(threads=2))
     assert target.getvalue() == b""
 
 
 def test_statistics_and_progress() -> None:
     plain = text(2 * BLOCK) + noise(BLOCK) + text(100)
     for threads in (1, 2):
-        options, seen = CodingOptions(threads=threads, block_log2=10), []
+        options, seen = options_of(threads=threads, block_log2=10), []
         data, again = io.BytesIO(), io.BytesIO()
         stats = encode_stream(io.BytesIO(plain), data, tiny(), options, seen.append)
         assert (stats.n_plain, stats.n_coded) == (len(plain), len(data.getvalue()))
@@ -216,9 +315,14 @@ def test_statistics_of_nothing() -> None:
 
 def test_options() -> None:
     with pytest.raises(RefusedError, match="threads"):
-        CodingOptions(threads=0)
+        options_of(threads=0)
     with pytest.raises(RefusedError, match="unknown engine"):
         encode(text(100), engine="gpu")
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(RefusedError, match="unknown level"):
+        CodingOptions(level="better")
 
 
 def outcome(data: bytes, plain: bytes, **options: Any) -> str:
@@ -230,10 +334,11 @@ def outcome(data: bytes, plain: bytes, **options: Any) -> str:
     return "the same text"
 
 
-def test_every_byte_flipped() -> None:
+@pytest.mark.parametrize("level", ["fast", "normal"])
+def test_every_byte_flipped(level: str) -> None:
     """Each byte of a file of coded and raw blocks, one random bit each: damage, or a change that changes nothing."""
-    plain = text(200)
-    data = bytearray(encode(plain) + encode(noise(9)))
+    plain = text(200 if level == "fast" else 110)
+    data = bytearray(encode(plain, level=level) + encode(noise(9)))
     bits = noise(len(data))
     answers = set()
     for at, bit in enumerate(bits):
@@ -264,7 +369,7 @@ def test_a_damaged_block_among_many(threads: int) -> None:
         data[at] ^= 4
         target = io.BytesIO()
         with pytest.raises(DamagedError, match=rf"offset {heads[bad].offset}\)"):
-            decode_stream(io.BytesIO(data), target, find_tiny, CodingOptions(threads=threads))
+            decode_stream(io.BytesIO(data), target, find_tiny, options_of(threads=threads))
         assert target.getvalue() == plain[: bad * BLOCK]
         data[at] ^= 4
 
@@ -286,7 +391,7 @@ def _after(n_calls: int) -> Callable[[Any], None]:
 @pytest.mark.parametrize("n_calls", [0, 5, 11])
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_a_progress_that_fails_ends_the_run(threads: int, n_calls: int) -> None:
-    plain, options = text(12 * BLOCK), CodingOptions(threads=threads, block_log2=10)
+    plain, options = text(12 * BLOCK), options_of(threads=threads, block_log2=10)
     with pytest.raises(PlannedError):
         encode_stream(io.BytesIO(plain), io.BytesIO(), tiny(), options, _after(n_calls))
     data = encode(plain, block_log2=10)
@@ -296,7 +401,7 @@ def test_a_progress_that_fails_ends_the_run(threads: int, n_calls: int) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_a_target_or_source_that_fails_ends_the_run(threads: int) -> None:
-    plain, options = text(12 * BLOCK), CodingOptions(threads=threads, block_log2=10)
+    plain, options = text(12 * BLOCK), options_of(threads=threads, block_log2=10)
     data = encode(plain, block_log2=10)
 
     class Failing(io.BytesIO):
@@ -334,5 +439,5 @@ def test_blocks_are_read_as_they_are_needed() -> None:
             return super().read(size)
 
     target = io.BytesIO()
-    encode_stream(Counting(text(40 * BLOCK)), target, tiny(), CodingOptions(threads=2, block_log2=10))
+    encode_stream(Counting(text(40 * BLOCK)), target, tiny(), options_of(threads=2, block_log2=10))
     assert ahead == 40 * BLOCK

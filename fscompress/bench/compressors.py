@@ -46,4 +46,4 @@ def fscompress(model: "IntegerModel", model_bytes: int, options: "CodingOptions"
         decode_stream(io.BytesIO(data), target, lambda _id, _name: model, options)
         return target.getvalue()
 
-    return Compressor(f"fscompress ({model.name})", compress, decompress, model_bytes)
+    return Compressor(f"fscompress {options.level} ({model.name})", compress, decompress, model_bytes)

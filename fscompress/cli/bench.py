@@ -12,7 +12,7 @@ from fscompress.bench.compressors import BASELINES, Compressor, fscompress
 from fscompress.bench.measure import Row, measure
 from fscompress.bench.published import ENWIK8, Published
 from fscompress.cli.console import Console
-from fscompress.cli.options import engine_option, json_option, model_option, talks, threads_option
+from fscompress.cli.options import LEVELS, engine_option, json_option, model_option, talks, threads_option
 from fscompress.cli.tables import table
 from fscompress.errors import EXIT_REFUSED, RefusedError
 
@@ -31,6 +31,14 @@ PUBLISHED_TITLES = ["compressor", "bpc", "kB/s", "published by", "note"]
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="For each loop of --train."
 )
+@click.option(
+    "--level",
+    "levels",
+    multiple=True,
+    type=click.Choice(LEVELS),
+    default=LEVELS,
+    help="Measure these alone; repeatable.",
+)
 @model_option
 @engine_option
 @threads_option
@@ -42,6 +50,7 @@ def bench(
     training: bool,
     preset: str,
     seconds: float,
+    levels: tuple[str, ...],
     model: str | None,
     engine: str,
     threads: int | None,
@@ -58,18 +67,19 @@ def bench(
         return
     rows: list[Row] = []
     if files:
-        rows = _measure_all(files, runs, [*BASELINES, _ours(model, engine, threads or settings.threads())], console)
+        ours = [_ours(model, level, engine, threads or settings.threads()) for level in levels]
+        rows = _measure_all(files, runs, [*BASELINES, *ours], console)
     click.echo(_as_json(rows) if as_json else _as_text(rows))
     if not all(row.verified for row in rows):
         raise click.exceptions.Exit(EXIT_REFUSED)
 
 
-def _ours(name: str | None, engine: str, threads: int) -> Compressor:
+def _ours(name: str | None, level: str, engine: str, threads: int) -> Compressor:
     from fscompress.codec import CodingOptions
     from fscompress.engine import load_model
 
     path = store.find_model(name or store.DEFAULT)
-    return fscompress(load_model(path), path.stat().st_size, CodingOptions(engine, threads))
+    return fscompress(load_model(path), path.stat().st_size, CodingOptions(engine, threads, level))
 
 
 def _measure_all(files: tuple[Path, ...], runs: int, compressors: list[Compressor], console: Console) -> list[Row]:

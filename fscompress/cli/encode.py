@@ -8,7 +8,7 @@ import click
 from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, encode_jobs
-from fscompress.cli.options import engine_option, model_option, talks, threads_option, writes
+from fscompress.cli.options import engine_option, level_option, models_option, talks, threads_option, writes
 from fscompress.cli.transfer import Progress, Transfer, run_jobs
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @writes
-@model_option
+@level_option
+@models_option
 @engine_option
 @threads_option
 @talks
@@ -28,7 +29,8 @@ def encode(
     to_stdout: bool,
     force: bool,
     remove: bool,
-    model: str | None,
+    level: str,
+    names: tuple[str, ...],
     engine: str,
     threads: int | None,
     console: Console,
@@ -37,24 +39,30 @@ def encode(
 
     Without a FILE, or with -, stdin is encoded to stdout. Of exactly two words the second is OUTPUT if it ends in .fsc
     and the first does not; all other words are inputs. -f overwrites FILE.fsc and what -o names, but no other OUTPUT.
+
+    Level fast codes with the network alone; normal mixes it with what the file itself has shown so far; best does so
+    with more contexts and memory, more slowly.
     """
     jobs = encode_jobs(words, Destination(output, to_stdout))
-    run_jobs(jobs, _transfer(model, engine, threads or settings.threads(), force, remove), console)
+    run_jobs(jobs, _transfer(names, level, engine, threads or settings.threads(), force, remove), console)
 
 
-def _transfer(name: str | None, engine: str, threads: int, force: bool, remove: bool) -> Transfer:
+def _transfer(names: tuple[str, ...], level: str, engine: str, threads: int, force: bool, remove: bool) -> Transfer:
     @cache
-    def model() -> "IntegerModel":
-        return store.load(name or store.DEFAULT)
+    def models() -> "list[IntegerModel]":
+        return [store.load(name) for name in names or (store.DEFAULT,)]
+
+    def find(model_id: bytes, _name: str) -> "IntegerModel":
+        return next(model for model in models() if model.id.startswith(model_id))
 
     def convert(source: BinaryIO, target: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, encode_stream
 
-        return encode_stream(source, target, model(), CodingOptions(engine, threads), progress)
+        return encode_stream(source, target, models(), CodingOptions(engine, threads, level), progress)
 
     def verify(source: BinaryIO, sink: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, decode_stream
 
-        return decode_stream(source, sink, lambda _id, _name: model(), CodingOptions(engine, threads), progress)
+        return decode_stream(source, sink, find, CodingOptions(engine, threads), progress)
 
     return Transfer(convert, True, force, remove, verify)

@@ -11,10 +11,18 @@ from fscompress.cli.console import Console
 Command = Callable[..., Any]
 
 ENGINES = ("auto", "cpu", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
+LEVELS = ("fast", "normal", "best")  # fscompress.levels.LEVELS, likewise
 
 model_option = click.option("--model", metavar="MODEL", help="Name, path or id of the model.  [default: default]")
 known_model_option = click.option(
     "--model", metavar="MODEL", help="File of the model, if the one that the input names is not installed."
+)
+models_option = click.option(
+    "--model", "names", multiple=True, metavar="MODEL",
+    help="Name, path or id of the model; several are mixed, but at level fast.  [default: default]",
+)  # fmt: skip
+level_option = click.option(
+    "--level", type=click.Choice(LEVELS), default="normal", show_default=True, help="fast, or small; see encode --help."
 )
 engine_option = click.option(
     "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="All give the same bytes."

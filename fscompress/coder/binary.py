@@ -32,15 +32,16 @@ class _Weights:
     def __init__(self) -> None:
         self.family = constriction.stream.model.Categorical(perfect=False)
         self._weights = np.empty((0, 2))
+        self._zeros, self._ones = self._weights[:, 0], self._weights[:, 1]
 
     def of(self, p1: I32) -> npt.NDArray[np.float64]:
-        if len(self._weights) < len(p1):
-            self._weights = np.empty((len(p1), 2))
-        weights = self._weights[: len(p1)]
-        np.multiply(p1, _STEP, out=weights[:, 1])
-        weights[:, 1] -= 1
-        np.subtract(_TOTAL, weights[:, 1], out=weights[:, 0])
-        return weights
+        n = len(p1)
+        if len(self._weights) != n:
+            self._weights = np.empty((n, 2))
+            self._zeros, self._ones = self._weights[:, 0], self._weights[:, 1]
+        np.subtract(p1 * _STEP, 1, out=self._ones)
+        np.subtract(_TOTAL, self._ones, out=self._zeros)
+        return self._weights
 
 
 class BinaryEncoder:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fscompress.container import layout
-from fscompress.container.layout import CODED, END, HEADER, RAW, Layout, model_layout
+from fscompress.container.layout import CODED, END, HEADER, MIXED, RAW, Layout, model_layout, wrong_parameter
 from fscompress.container.records import BlockInfo, End, Header, ModelRecord
 from fscompress.container.rules import Rule, broken
 from fscompress.container.source import ByteSource
@@ -124,7 +124,7 @@ class _Body:
     def _read_coded(self, kind: bytes) -> BlockInfo:
         _, scheme, lanes, n_plain, n_coded, crc, parameters, _ = self._read_fields(CODED, kind)
         known = scheme in layout.SCHEMES
-        self._require(known, Rule.SCHEME, scheme, layout.SCHEME_NETWORK, CODED.offset("scheme"))
+        self._require(known, Rule.SCHEME, scheme, f"0 to {layout.SCHEMES[-1]}", CODED.offset("scheme"))
         self._require_range(CODED, "n_plain", Rule.N_PLAIN, n_plain, self._n_block)
         self._require_range(CODED, "lanes", Rule.LANES, lanes, min(n_plain, layout.MAX_LANES))
         self._require_range(CODED, "n_coded", Rule.N_CODED, n_coded, n_plain - 1)
@@ -132,12 +132,18 @@ class _Body:
         self._require(n_coded >= fewest, Rule.N_CODED, n_coded, f"{fewest} or more", CODED.offset("n_coded"))
         words = n_coded % layout.CODER_WORD == 0
         self._require(words, Rule.CODER_WORDS, n_coded, "a multiple of 4", CODED.offset("n_coded"))
-        zeros = not any(parameters)
-        self._require(zeros, Rule.PARAMETERS, parameters.hex(), "zeros", CODED.offset("parameters"))
         self._require(bool(self._models), Rule.NO_MODEL, "a coded block", "a model record before it")
+        self._require_parameters(scheme, parameters, lanes)
         self._coded = True
         self._n_plain += n_plain
         return BlockInfo(self._start, scheme, lanes, n_plain, n_coded, crc, parameters)
+
+    def _require_parameters(self, scheme: int, parameters: bytes, lanes: int) -> None:
+        wrong = wrong_parameter(scheme, parameters, lanes, len(self._models))
+        if wrong:
+            name, got, expected = wrong
+            at = CODED.offset("parameters") + (0 if name == "parameters" else MIXED.offset(name))
+            self._require(False, Rule.PARAMETERS, f"{name} {got}", expected, at)
 
     def _read_end(self, kind: bytes) -> End:
         _, reserved, n_plain, sha256, _ = self._read_fields(END, kind)

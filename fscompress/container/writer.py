@@ -46,10 +46,14 @@ class Writer:
         self._write(plain)
 
     def write_coded(self, scheme: int, lanes: int, parameters: bytes, plain: bytes, coded: bytes) -> None:
-        """Stores ``coded``, whole 4-byte words and fewer bytes than ``plain``, which it decodes to."""
+        """Stores ``coded``, whole 4-byte words and fewer bytes than ``plain``, which it decodes to.
+
+        ``parameters`` are 12 bytes: zeros with scheme 0, those of FORMAT section 5.3 with scheme 1.
+        """
         assert self._models
         assert scheme in layout.SCHEMES
-        assert parameters == bytes(12)
+        assert len(parameters) == layout.MIXED.size
+        assert layout.wrong_parameter(scheme, parameters, lanes, len(self._models)) is None
         assert 1 <= lanes <= min(len(plain), layout.MAX_LANES)
         assert 1 <= len(coded) < len(plain) <= len(coded) * layout.MAX_PLAIN_PER_CODED
         assert len(coded) % layout.CODER_WORD == 0

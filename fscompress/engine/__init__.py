@@ -8,7 +8,8 @@ folder: numpy, numba (``kernels.py``), onnxruntime (``products.py``), safetensor
 
 from fscompress.engine.base import Engine
 from fscompress.engine.model_file import read_model as load_model
+from fscompress.engine.pool import EnginePool
 from fscompress.engine.select import ENGINES, engine_factory
 from fscompress.engine.spec import IntegerModel
 
-__all__ = ["ENGINES", "Engine", "IntegerModel", "engine_factory", "load_model"]
+__all__ = ["ENGINES", "Engine", "EnginePool", "IntegerModel", "engine_factory", "load_model"]

@@ -133,7 +133,9 @@ def lstm_step(
             drift = np.int64(np.int32(old_c[j] - new_c[j]))
             old_c[j] = np.int32(new_c[j] + np.int32((drift * c_keep) >> np.int64(15)))
         if narrow.shape[1]:
-            narrow[s, :] = z[s, column : column + size]
+            row8 = z[s, column : column + size]
+            for j in range(size):
+                narrow[s, j] = row8[j]
 
 
 @kernel

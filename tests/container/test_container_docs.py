@@ -1,5 +1,9 @@
-"""docs/FORMAT.md against the code: byte tables, must-reject list, limits, examples."""
+"""docs/FORMAT.md against the code: byte tables, must-reject list, limits, examples.
 
+And of docs/INTEGER.md what names a file or repeats a table.
+"""
+
+import hashlib
 import io
 import re
 from pathlib import Path
@@ -7,14 +11,20 @@ from pathlib import Path
 import pytest
 
 from fscompress.container import Reader, Rule, Writer, layout
-from fscompress.container.layout import Layout
+from fscompress.container.layout import Fields
+from fscompress.mixer import MixerSettings, tables
+from fscompress.mixer.priors import STORED
+from fscompress.mixer.settings import SET_ROWS, settings_for
 
-TEXT = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "FORMAT.md").read_text(encoding="utf-8")
+INTEGER = (DOCS / "INTEGER.md").read_text(encoding="utf-8")
 N_NAME = 5
-TABLES = {
+TABLES: dict[str, Fields] = {
     "3. Header": layout.HEADER,
     "4. Raw block": layout.RAW,
     "5. Coded block": layout.CODED,
+    "5.3 Parameters of scheme 1": layout.MIXED,
     "6. Model record": layout.model_layout(N_NAME),
     "7. End record": layout.END,
 }
@@ -22,7 +32,7 @@ TYPES = {"B": "u8", "H": "u16", "I": "u32", "Q": "u64"}
 
 
 def section(title: str) -> str:
-    return re.split(r"^##+ ", TEXT.split(f"\n## {title}\n")[1], flags=re.MULTILINE)[0]
+    return re.split(r"^##+ ", TEXT.split(f"# {title}\n")[1], flags=re.MULTILINE)[0]
 
 
 def rows(text: str, n_columns: int) -> list[list[str]]:
@@ -36,7 +46,7 @@ def number(cell: str) -> int:
 
 
 @pytest.mark.parametrize(("title", "table"), TABLES.items(), ids=TABLES)
-def test_byte_tables(title: str, table: Layout) -> None:
+def test_byte_tables(title: str, table: Fields) -> None:
     documented = [(number(r[0]), number(r[1]), r[2], r[3].strip("`")) for r in rows(section(title), 6)]
     offsets = [table.offset(name) for name, _ in table.fields]
     sizes = [after - before for before, after in zip(offsets, [*offsets[1:], table.size], strict=True)]
@@ -86,6 +96,34 @@ def test_limits_and_kinds() -> None:
 def test_schemes() -> None:
     listed = [int(cells[0]) for cells in rows(section("5. Coded block"), 3) if cells[0].isdigit()]
     assert tuple(listed) == layout.SCHEMES
+
+
+@pytest.mark.parametrize("name", ["level", "table_log2", "sse_log2", "contexts", "sets"])
+def test_limits_of_mixer_parameters(name: str) -> None:
+    allowed = next(cells[4] for cells in rows(section("5.3 Parameters of scheme 1"), 6) if cells[3] == f"`{name}`")
+    limits = re.match(r"(\d+)(?: to | or )(\d+)(\^31 - 1)?", allowed)
+    assert limits
+    low, high = int(limits[1]), (1 << 31) - 1 if limits[3] else int(limits[2])
+    settings, at = settings_for(1, 1000, 1).pack(), layout.MIXED.offset(name)
+    size = 4 if name == "contexts" else 1
+    for value in {low - 1, low, high, min(high + 1, (1 << 8 * size) - 1)}:
+        packed = settings[:at] + value.to_bytes(size, "little") + settings[at + size :]
+        if low <= value <= high:
+            assert getattr(MixerSettings.unpack(packed), name) == value
+        else:
+            with pytest.raises(ValueError, match=name):
+                MixerSettings.unpack(packed)
+
+
+def test_integer_contract_names_the_stored_priors() -> None:
+    assert hashlib.sha256(STORED.read_bytes()).hexdigest() in INTEGER
+
+
+def test_integer_contract_pins_the_tables_of_the_mixer() -> None:
+    for table, dtype in ((tables.SQUASH, "<i4"), (tables.STRETCH, "<i2")):
+        assert hashlib.sha256(table.astype(dtype).tobytes()).hexdigest() in INTEGER
+    listed = re.findall(r"^\| ([0-7]) \| (\d+) \| [^|]+ \|$", INTEGER, flags=re.MULTILINE)
+    assert [(int(number), int(n)) for number, n in listed] == list(enumerate(SET_ROWS))
 
 
 @pytest.mark.parametrize(("intro", "plain"), [("The empty text, 60 bytes:", b""), ("The text `a`, 77 bytes:", b"a")])

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from fscompress.container import End, RawBlock, Reader, Rule, Verifier, skim
+from fscompress.container import CodedBlock, End, RawBlock, Reader, Rule, Verifier, skim
 from fscompress.errors import ChecksumError, FscompressError
 
 
@@ -25,6 +25,14 @@ RAW = sealed("01 000000 01000000 43beb7e8") + b"a"
 MODEL = sealed("03 01 0000 0001020304050607 61")
 OTHER_MODELS = [sealed(f"03 01 0000 {n:02x}01020304050607 61") for n in range(1, 5)]
 CODED = sealed("02 00 0100 05000000 04000000 00000000" + "00" * 12) + b"1234"
+
+
+def mixed(parameters: str, scheme: str = "01") -> bytes:
+    """A coded block of scheme 1 with two lanes."""
+    return sealed(f"02 {scheme} 0200 05000000 04000000 00000000" + parameters) + b"1234"
+
+
+MIXED = "01 01 06 08 0200 01000000 01 01"
 
 BROKEN = {
     "R01": [b"", HEADER[:1], HEADER[:11], EMPTY + HEADER[:4]],
@@ -49,7 +57,7 @@ BROKEN = {
         HEADER + MODEL + sealed("02 00 0100 00000000 04000000 00000000" + "00" * 12),
         HEADER + MODEL + sealed("02 00 0100 ffffffff 04000000 00000000" + "00" * 12),
     ],
-    "R14": [HEADER + MODEL + sealed("02 01 0100 05000000 04000000 00000000" + "00" * 12) + b"1234"],
+    "R14": [HEADER + MODEL + mixed("00" * 12, scheme) for scheme in ("02", "ff")],
     "R15": [
         HEADER + MODEL + sealed("02 00 0000 05000000 04000000 00000000" + "00" * 12) + b"1234",
         HEADER + MODEL + sealed("02 00 0600 05000000 04000000 00000000" + "00" * 12) + b"1234",
@@ -63,8 +71,19 @@ BROKEN = {
         WIDE_HEADER + MODEL + sealed("02 00 0100 00000040 fc3f0000 00000000" + "00" * 12) + bytes(0x3FFC),
     ],
     "R17": [HEADER + MODEL + sealed("02 00 0100 06000000 05000000 00000000" + "00" * 12) + b"12345"],
-    "R18": [HEADER + MODEL + sealed("02 00 0100 05000000 04000000 00000000" + "00" * 11 + "01") + b"1234"],
-    "R19": [HEADER + CODED, HEADER + RAW + CODED, HEADER + MODEL + END + HEADER + CODED],
+    "R18": [
+        HEADER + MODEL + sealed("02 00 0100 05000000 04000000 00000000" + "00" * 11 + "01") + b"1234",
+        HEADER + MODEL + mixed(MIXED, "00"),
+        HEADER + MODEL + mixed("00" * 12),
+        HEADER + MODEL + mixed("01 00 06 08 0200 01000000 01 01"),  # no network
+        HEADER + MODEL + mixed("01 02 06 08 0200 01000000 01 01"),  # two networks, one model record
+        HEADER + MODEL + OTHER_MODELS[0] + mixed("01 03 06 08 0200 01000000 01 01"),
+        HEADER + MODEL + mixed("01 01 06 08 0100 01000000 01 01"),  # other lanes than the block's
+        HEADER + MODEL + mixed("01 01 06 08 0002 01000000 01 01"),
+        HEADER + MODEL + mixed("01 01 06 08 0200 01000000 01 02"),  # unknown priors
+        HEADER + MODEL + mixed("01 01 06 08 0200 01000000 01 ff"),
+    ],
+    "R19": [HEADER + CODED, HEADER + RAW + CODED, HEADER + MODEL + END + HEADER + CODED, HEADER + mixed(MIXED)],
     "R20": [HEADER + sealed("03 00 0000 0001020304050607"), HEADER + sealed("03 41 0000" + "00" * 8 + "61" * 65)],
     "R21": [HEADER + sealed("03 02 0000 0001020304050607" + name) for name in ("6141", "2e61", "2d61", "612f", "61c3")],
     "R22": [HEADER + MODEL + b"".join(OTHER_MODELS)],
@@ -133,6 +152,17 @@ def test_the_limits_themselves_are_accepted() -> None:
     assert len(list(Reader(io.BytesIO(WIDE_HEADER + MODEL + widest + end)))) == 4
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [MIXED, "02 01 06 08 0200 01000000 01 00", "01 02 06 08 0200 01000000 01 01", "ff 02 ff ff 0200 ffffffff ff 01"],
+)
+def test_the_mixer_of_scheme_1_is_not_inspected(parameters: str) -> None:
+    end = sealed("00 000000 0500000000000000" + EMPTY_SHA)
+    *_, block, _ = Reader(io.BytesIO(HEADER + MODEL + OTHER_MODELS[0] + mixed(parameters) + end))
+    assert isinstance(block, CodedBlock)
+    assert (block.scheme, block.lanes, block.parameters) == (1, 2, bytes.fromhex(parameters))
+
+
 def test_unused_flags_are_ignored() -> None:
     read_all(sealed("f5465343 01 f0 0a 00") + END)
 
@@ -140,3 +170,5 @@ def test_unused_flags_are_ignored() -> None:
 def test_messages_say_where() -> None:
     with pytest.raises(FscompressError, match=r"\(got 1025, expected 1 to 1024, offset 16\)"):
         read_all(BROKEN["R13"][1])
+    with pytest.raises(FscompressError, match=r"\(got n_networks 2, expected 1 to 1, offset 46\)"):
+        read_all(BROKEN["R18"][4])

@@ -12,6 +12,8 @@ import pytest
 from fscompress.container import (
     CODED_OVERHEAD,
     RAW_OVERHEAD,
+    SCHEME_MIXED,
+    SCHEME_NETWORK,
     BlockInfo,
     CodedBlock,
     End,
@@ -50,6 +52,11 @@ def mixed() -> bytes:
     writer.write_raw(b"!")
     writer.finish()
     return target.getvalue()
+
+
+def parameters(lanes: int = 3, n_networks: int = 1, priors: int = 1) -> bytes:
+    """Of scheme 1; the container does not look at the others."""
+    return bytes((2, n_networks, 20, 16, *lanes.to_bytes(2, "little"), 255, 0, 0, 0, 31, priors))
 
 
 def raw_text(data: bytes) -> bytes:
@@ -97,6 +104,23 @@ def test_skim_returns_heads(seekable: bool) -> None:
         BlockInfo(94, None, 0, 1, 1, zlib.crc32(b"!")),
     ]
     assert [type(head) for head in heads[-3:]] == [End, Header, End]
+
+
+@pytest.mark.parametrize("n_models", [1, 4])
+def test_scheme_1_keeps_its_parameters(n_models: int) -> None:
+    target = io.BytesIO()
+    writer = Writer(target, 10)
+    for n in range(n_models):
+        writer.write_model(MODEL[:-1] + bytes([n]), "default")
+    writer.write_coded(SCHEME_MIXED, 3, parameters(n_networks=n_models), PLAIN, CODED)
+    writer.write_coded(SCHEME_NETWORK, 2, bytes(12), PLAIN, CODED)
+    writer.write_coded(SCHEME_MIXED, 1, parameters(1, priors=0), PLAIN, CODED)
+    writer.finish()
+    expected = [(1, 3, parameters(n_networks=n_models)), (0, 2, bytes(12)), (1, 1, parameters(1, priors=0))]
+    blocks = [record for record in Reader(io.BytesIO(target.getvalue())) if isinstance(record, CodedBlock)]
+    assert [(block.scheme, block.lanes, block.parameters) for block in blocks] == expected
+    heads = [head for head in skim(io.BytesIO(target.getvalue())) if isinstance(head, BlockInfo)]
+    assert [(head.scheme, head.lanes, head.parameters) for head in heads] == expected
 
 
 @pytest.mark.parametrize("plain", [b"", b"a", bytes(1024), os.urandom(1025), bytes(range(256)) * 20])
@@ -187,6 +211,18 @@ def test_writer_refuses_what_its_reader_would_refuse() -> None:
             writer.write_raw(plain)
     with pytest.raises(AssertionError):
         writer.write_coded(0, 1, bytes(12), PLAIN, CODED)
+    writer.write_model(MODEL, "default")
+    for scheme, wrong in [
+        (SCHEME_NETWORK, parameters()),
+        (SCHEME_MIXED, bytes(12)),
+        (SCHEME_MIXED, parameters(lanes=2)),
+        (SCHEME_MIXED, parameters(n_networks=2)),
+        (SCHEME_MIXED, parameters(priors=2)),
+        (SCHEME_MIXED, parameters() + b"\0"),
+        (SCHEME_MIXED + 1, bytes(12)),
+    ]:
+        with pytest.raises(AssertionError):
+            writer.write_coded(scheme, 3, wrong, PLAIN, CODED)
     writer.finish()
     with pytest.raises(AssertionError):
         writer.write_raw(b"late")

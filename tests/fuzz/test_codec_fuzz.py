@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fscompress import codec
+from fscompress import levels
 from fscompress.container import BlockInfo, End, ModelRecord, skim
 from fscompress.errors import FscompressError
 from tests.helpers import GOLDEN, decode, encode, text
 
-NAMES = ["short-text", "seven-lanes", "lane-a-byte", "raw-block", "concatenated"]
+NAMES = ["short-text", "seven-lanes", "lane-a-byte", "raw-block", "concatenated", "mixed-normal", "mixed-lanes"]
 FILES = {name: (GOLDEN / "v1" / "accept" / f"{name}.fsc").read_bytes() for name in NAMES}
 TEXTS = {name: decode(data) for name, data in FILES.items()}
 relaxed = settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
@@ -26,7 +26,7 @@ coded_names = names.filter(lambda name: name != "raw-block")
 def many_lanes() -> Iterator[None]:
     """Small blocks in many lanes, for speed; the golden files have the encoder's own choice."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "lanes_for", lambda n_bytes: min(max(n_bytes // 8, 1), 64))
+        patch.setattr(levels, "lanes_for", lambda n_bytes: min(max(n_bytes // 8, 1), 64))
         yield
 
 
@@ -119,9 +119,9 @@ def test_lies_with_true_checksums(name: str, data: st.DataObject) -> None:
 
 
 @relaxed
-@given(st.binary(max_size=3000), st.sampled_from([10, 11, 19]), st.integers(1, 3))
-def test_round_trip(plain: bytes, block_log2: int, threads: int) -> None:
-    data = encode(plain, block_log2=block_log2, threads=threads)
+@given(st.binary(max_size=3000), st.sampled_from([10, 11, 19]), st.integers(1, 3), st.sampled_from([*levels.LEVELS]))
+def test_round_trip(plain: bytes, block_log2: int, threads: int, level: str) -> None:
+    data = encode(plain, level=level, block_log2=block_log2, threads=threads)
     assert decode(data, threads=4 - threads) == plain
 
 

@@ -1,10 +1,11 @@
 """Writes the golden files; run on purpose (``make golden``), never by the tests.
 
     python -m tests.golden.make           the files of v1/ again, with the tiny model as it is
-    python -m tests.golden.make --model   the integer model first, from tiny.float16.safetensors
+    python -m tests.golden.make --model   the integer models first, from tiny.float16.safetensors
     python -m tests.golden.make --train   the float model before that (a minute)
 
-A golden file that changes is a change of the format or of the integer contract.
+A golden file that changes is a change of the format or of the integer contract; but the two files with stored priors
+change with ``fscompress/mixer/priors.safetensors`` too, which is part of that contract.
 """
 
 import argparse
@@ -12,20 +13,21 @@ import hashlib
 import io
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fscompress.blocks import encode_block
-from fscompress.codec import CodingOptions, encode_stream
-from fscompress.container import Rule, Writer
-from fscompress.engine import IntegerModel, load_model
-from fscompress.engine.cpu import CpuEngine, PreparedModel
+from fscompress.container import SCHEME_NETWORK, Rule, Writer
+from fscompress.engine import IntegerModel
 from fscompress.lanes import lanes_for
+from fscompress.levels import Plan, predictor
+from fscompress.mixer.priors import STORED
+from fscompress.mixer.settings import BEST_CONTEXTS
+from tests.helpers import GOLDEN, OTHER, TINY, blank_plan, cpu, encode, other, tiny
 
-HERE = Path(__file__).parent
-TINY = HERE / "tiny.safetensors"
 PRIMER = b"The statement is executed once. The value of the expression is the object that the name is bound to.\n\n"
 
 TEXT = (
@@ -43,13 +45,18 @@ NOISE = np.random.default_rng(3).bytes(1024)
 
 @dataclass(frozen=True)
 class Accepted:
-    """A file that every reader must decode; ``block_log2`` where ``encode_stream`` writes it from the whole text."""
+    """A file that every reader must decode; ``block_log2`` where ``encode_stream`` writes it from the whole text.
+
+    At that level, with the first ``n_models`` of the two models.
+    """
 
     name: str
     data: bytes
     plain: bytes
     reason: str
     block_log2: int | None = None
+    level: str = "fast"
+    n_models: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,36 +69,47 @@ class Rejected:
     reason: str
 
 
-def make_model() -> None:
-    """Quantises the float16 weights."""
+def make_models() -> None:
+    """Quantises the float16 weights, and once more with another output bias."""
     from fscompress.export.export import ExportSettings, export_model
     from tests.golden.train import CONFIG, load_master
 
     weights = {name: tensor.double().numpy() for name, tensor in load_master().state_dict().items()}
     settings = ExportSettings("tiny", "test model, trained for a minute on the language topics of pydoc", PRIMER)
     TINY.write_bytes(export_model(weights, CONFIG, settings))
+    weights["output.bias"] = weights["output.bias"] + np.random.default_rng(4).normal(0, 0.7, 256)
+    settings = ExportSettings("other", "the tiny model, its output bias disturbed", PRIMER)
+    OTHER.write_bytes(export_model(weights, CONFIG, settings))
 
 
-def whole(model: IntegerModel, plain: bytes, block_log2: int = 19) -> bytes:
-    """What an encoder writes."""
-    target = io.BytesIO()
-    encode_stream(io.BytesIO(plain), target, model, CodingOptions(block_log2=block_log2))
-    return target.getvalue()
+def network(lanes: int) -> Plan:
+    """The plan of a block of coding scheme 0."""
+    return Plan(SCHEME_NETWORK, lanes, bytes(12))
 
 
-def coded(model: IntegerModel, plain: bytes, lanes: int) -> bytes:
+def coded(plain: bytes, planned: Plan, models: Sequence[IntegerModel]) -> bytes:
     """Coded bytes of a block."""
-    return encode_block(plain, lanes, CpuEngine(PreparedModel(model)), lambda n: None)
+    engines = [cpu(model) for model in models]
+    return encode_block(plain, planned.lanes, predictor(planned, len(plain), engines), lambda n: None)
 
 
-def in_lanes(model: IntegerModel, plain: bytes, lanes: int) -> bytes:
-    """A stream of one coded block with a number of lanes that this encoder would not choose."""
+def stream(*blocks: tuple[bytes, Plan, int], n_models: int = 1) -> bytes:
+    """A stream of coded blocks that this encoder would not choose: plain bytes, plan, number of networks."""
     target = io.BytesIO()
     writer = Writer(target, 12)
-    writer.write_model(model.id[:8], model.name)
-    writer.write_coded(0, lanes, bytes(12), plain, coded(model, plain, lanes))
+    models = [tiny(), other()][:n_models]
+    for model in models:
+        writer.write_model(model.id[:8], model.name)
+    for plain, planned, n in blocks:
+        words = coded(plain, planned, models[:n])
+        writer.write_coded(planned.scheme, planned.lanes, planned.parameters, plain, words)
     writer.finish()
     return target.getvalue()
+
+
+def with_mixer(plain: bytes, level: str, n_models: int = 1, **changes: int) -> bytes:
+    """A stream of one block, its mixer that of a level but for ``changes``, without stored priors."""
+    return stream((plain, blank_plan(level, len(plain), n_models, **changes), n_models), n_models=n_models)
 
 
 def sealed(body: bytes) -> bytes:
@@ -117,7 +135,7 @@ def named(model_id: bytes, name: bytes = b"tiny") -> bytes:
 
 
 def block(data: bytes, plain: bytes, lanes: int = 1, **lies: int) -> bytes:
-    """A coded block of ``plain``; ``lies`` replace ``scheme``, ``n_plain``, ``n_coded`` or ``parameters``."""
+    """A coded block of ``plain``; ``lies`` replace ``scheme``, ``n_plain``, ``n_coded``, ``parameters``."""
     numbers = [lies.get("n_plain", len(plain)), lies.get("n_coded", len(data)), zlib.crc32(plain)]
     body = bytes([2, lies.get("scheme", 0)]) + lanes.to_bytes(2, "little")
     body += b"".join(number.to_bytes(4, "little") for number in numbers)
@@ -130,34 +148,74 @@ def end(plain: bytes, n_plain: int | None = None, sha256: bytes | None = None) -
     return sealed(bytes(4) + n_plain.to_bytes(8, "little") + (sha256 or hashlib.sha256(plain).digest()))
 
 
-def accepted(model: IntegerModel) -> list[Accepted]:
+def accepted() -> list[Accepted]:
     """All files of accept/."""
-    short, mixed = whole(model, SHORT), NOISE + TEXT
+    short, mixed = encode(SHORT, block_log2=19), NOISE + TEXT
     flags = header(flags=0xF0, block_log2=19) + short[12:]
-    parts = [whole(model, SHORT), whole(model, b""), whole(model, NOISE[:5]), whole(model, SHORT, 11)]
+    parts = [encode(SHORT, block_log2=19), encode(b""), encode(NOISE[:5]), encode(SHORT, block_log2=11)]
+    part = TEXT[:227]
+    both = (SHORT, network(2), 1), (part, blank_plan("normal", len(part)), 1)
+    turns = [(part, blank_plan("best", len(part), 2), 2), (SHORT, network(1), 1)]
+    turns.append((part, blank_plan("normal", len(part)), 1))
+    every = {"lanes": 5, "contexts": BEST_CONTEXTS, "sets": 255, "table_log2": 4}
+    models = [tiny(), other()]
     return [
-        Accepted("empty", whole(model, b""), b"", "the empty text", 19),
-        Accepted("one-byte", whole(model, b"a"), b"a", "one byte, stored raw", 19),
+        Accepted("empty", encode(b""), b"", "the empty text", 19),
+        Accepted("one-byte", encode(b"a"), b"a", "one byte, stored raw", 19),
         Accepted("short-text", short, SHORT, "one coded block", 19),
-        Accepted("several-blocks", whole(model, LONG, 10), LONG, "two coded blocks, the second one short", 10),
-        Accepted("raw-block", whole(model, NOISE), NOISE, "random bytes, stored raw without a model record", 19),
-        Accepted("mixed", whole(model, mixed, 10), mixed, "a raw block, then a model record and a coded block", 10),
-        Accepted("seven-lanes", in_lanes(model, TEXT, 7), TEXT, "lanes of unequal length"),
-        Accepted("lane-a-byte", in_lanes(model, SHORT[:80], 80), SHORT[:80], "as many lanes as bytes"),
+        Accepted("several-blocks", encode(LONG, block_log2=10), LONG, "two coded blocks, the second one short", 10),
+        Accepted("raw-block", encode(NOISE), NOISE, "random bytes, stored raw without a model record", 19),
+        Accepted(
+            "mixed", encode(mixed, block_log2=10), mixed, "a raw block, then a model record and a coded block", 10
+        ),
+        Accepted("seven-lanes", stream((TEXT, network(7), 1)), TEXT, "lanes of unequal length"),
+        Accepted("lane-a-byte", stream((SHORT[:80], network(80), 1)), SHORT[:80], "as many lanes as bytes"),
         Accepted("concatenated", b"".join(parts), SHORT + NOISE[:5] + SHORT, "four streams, one of them empty"),
         Accepted("unused-flags", flags, SHORT, "all four unused flags are set, which a reader ignores"),
+        Accepted("mixed-normal", with_mixer(TEXT, "normal"), TEXT, "the mixer of level normal, blank"),
+        Accepted("mixed-best", with_mixer(TEXT, "best"), TEXT, "the mixer of level best, blank"),
+        Accepted("mixed-lanes", with_mixer(TEXT, "best", **every), TEXT, "five unequal lanes in a table of 16 buckets"),
+        Accepted("mixed-lane-a-byte", with_mixer(SHORT, "normal", lanes=len(SHORT)), SHORT, "a mixer of a step"),
+        Accepted("two-models", with_mixer(part, "best", 2), part, "two networks and a mixer"),
+        Accepted("both-schemes", stream(*both), SHORT + part, "a block of each coding scheme"),
+        Accepted("two-models-in-turn", stream(*turns, n_models=2), part + SHORT + part, "two networks, then one"),
+        Accepted(
+            "stored-normal", encode(TEXT, level="normal", block_log2=22), TEXT, "level normal as written", 22, "normal"
+        ),
+        Accepted(
+            "stored-best",
+            encode(LONG[:1130], models, "best", block_log2=10),
+            LONG[:1130],
+            "level best as written: two networks, two blocks",
+            10,
+            "best",
+            2,
+        ),
     ]
 
 
-def rejected(model: IntegerModel) -> list[Rejected]:
+def rejected() -> list[Rejected]:
     """All files of reject/, at least one for each rule."""
-    tiny, plain = named(model.id[:8]), SHORT
-    words = coded(model, plain, 1)
+    first, plain = named(tiny().id[:8]), SHORT
+    words = coded(plain, network(1), [tiny()])
     good, last = block(words, plain), end(plain)
-    start, whole_stream = header() + tiny, header() + tiny + good + last
+    start, whole_stream = header() + first, header() + first + good + last
     torn = bytearray(words)
     torn[len(torn) // 2] ^= 1
-    wide = header(block_log2=30) + tiny
+    wide = header(block_log2=30) + first
+    planned = blank_plan("normal", len(plain))
+    mixing = {"scheme": planned.scheme, "parameters": int.from_bytes(planned.parameters, "little")}
+    mixed_words = coded(plain, planned, [tiny()])
+    mixed_torn = bytearray(mixed_words)
+    mixed_torn[len(mixed_torn) // 2] ^= 1
+
+    def mixer(at: int, value: int) -> bytes:
+        """A stream whose mixer has another byte in its parameters."""
+        parameters = bytearray(planned.parameters)
+        parameters[at] = value
+        lie = {"scheme": 1, "parameters": int.from_bytes(parameters, "little")}
+        return start + block(mixed_words, plain, **lie) + last
+
     others = [named(bytes([n]) * 8) for n in range(4)]
     cases = [
         ("R01", "no-bytes", b"", "an empty file"),
@@ -177,7 +235,7 @@ def rejected(model: IntegerModel) -> list[Rejected]:
         ("R12", "raw-reserved", header() + raw(b"a", reserved=b"\0\0\1") + end(b"a"), "a reserved byte is 1"),
         ("R13", "n-plain-0", header() + raw(b"") + end(b""), "a raw block of no bytes"),
         ("R13", "n-plain-large", start + block(words, plain, n_plain=4097), "a block beyond its stream's block size"),
-        ("R14", "scheme-1", start + block(words, plain, scheme=1) + last, "a scheme to come"),
+        ("R14", "scheme-2", start + block(words, plain, scheme=2) + last, "a scheme to come"),
         ("R15", "lanes-0", start + block(words, plain, 0) + last, "no lanes"),
         ("R15", "lanes-many", start + block(words, plain, len(plain) + 1) + last, "more lanes than bytes"),
         ("R15", "lanes-4097", wide + block(words, plain, 4097, n_plain=1 << 20), "more lanes than any block may have"),
@@ -190,21 +248,37 @@ def rejected(model: IntegerModel) -> list[Rejected]:
         ),
         ("R17", "half-a-word", start + block(words + b"\0\0", plain) + last, "coded bytes that are not whole words"),
         ("R18", "parameters", start + block(words, plain, parameters=1) + last, "a parameter that scheme 0 has not"),
+        ("R18", "mixer-zeros", start + block(words, plain, scheme=1) + last, "a mixer without parameters"),
+        ("R18", "mixer-level", mixer(0, 3), "a mixer of level 3"),
+        ("R18", "mixer-networks", mixer(1, 2), "two networks, but one model record"),
+        ("R18", "mixer-table", mixer(2, 25), "a table of 2 GiB"),
+        ("R18", "mixer-lanes", mixer(4, 2), "other lanes than the block's"),
+        ("R18", "mixer-sets", mixer(10, 0), "no weight set"),
+        ("R18", "mixer-priors", mixer(11, 2), "priors to come"),
         ("R19", "no-model", header() + good + last, "a coded block without a model record"),
         ("R20", "name-0", header() + named(bytes(8), b"") + end(b""), "a model without a name"),
         ("R21", "name-dots", header() + named(bytes(8), b"../../etc") + end(b""), "a name that is a path"),
         ("R22", "five-models", start + b"".join(others) + good + last, "five model records"),
         ("R23", "late-model", start + good + others[0] + last, "a model record after a coded block"),
-        ("R24", "model-twice", start + tiny + good + last, "a model named twice"),
+        ("R24", "model-twice", start + first + good + last, "a model named twice"),
         ("R25", "total", start + good + end(plain, n_plain=len(plain) + 1), "a total one too high"),
         ("R26", "trailing", whole_stream + b"\n", "a line feed after the end"),
         ("R27", "raw-crc", header() + raw(b"a", crc=1) + end(b"a"), "a raw block with another checksum"),
         ("R28", "coded-flip", start + block(bytes(torn), plain) + last, "a bit flipped in the coded bytes"),
         ("R28", "coded-zeros", start + block(bytes(len(words)), plain) + last, "coded bytes are zeros"),
         ("R28", "coded-ones", start + block(b"\xff" * len(words), plain) + last, "coded bytes are ones: no encoder's"),
+        ("R28", "mixed-flip", start + block(bytes(mixed_torn), plain, **mixing) + last, "a bit flipped under a mixer"),
+        ("R28", "mixed-ones", start + block(b"\xff" * len(words), plain, **mixing) + last, "ones under a mixer"),
         ("R29", "sha256", start + good + end(plain, sha256=bytes(32)), "the content's hash is zeros"),
         ("R30", "words-left", start + block(words + bytes(8), plain) + last, "two words more than the coder needs"),
+        ("R30", "mixed-words", start + block(mixed_words + bytes(8), plain, **mixing) + last, "the same, with a mixer"),
         ("R31", "unknown-model", header() + named(b"unknown!", b"no-such") + good + last, "a model that nobody has"),
+        (
+            "R31",
+            "second-model",
+            with_mixer(TEXT, "best", 2).replace(named(other().id[:8], b"other"), named(b"unknown!", b"no-such")),
+            "the second of two models is missing",
+        ),
     ]
     files = [Rejected(f"{rule.lower()}-{name}", data, rule, reason) for rule, name, data, reason in cases]
     missing = {rule.code for rule in Rule} - {file.rule for file in files}
@@ -231,20 +305,21 @@ def write(folder: Path, files: list[Accepted] | list[Rejected]) -> list[dict[str
         else:
             entry["plain_length"] = len(file.plain)
             entry["plain_sha256"] = hashlib.sha256(file.plain).hexdigest()
-            entry["block_log2"] = file.block_log2
+            entry |= {"block_log2": file.block_log2, "level": file.level, "n_models": file.n_models}
         described.append(entry)
     return described
 
 
 def make_files() -> None:
     """Writes v1/ and its manifest."""
-    model = load_model(TINY)
     assert lanes_for(len(TEXT)) == 1
-    folder = HERE / "v1"
+    folder = GOLDEN / "v1"
     manifest = {
         "model": hashlib.sha256(TINY.read_bytes()).hexdigest(),
-        "accept": write(folder / "accept", accepted(model)),
-        "reject": write(folder / "reject", rejected(model)),
+        "other_model": hashlib.sha256(OTHER.read_bytes()).hexdigest(),
+        "priors": hashlib.sha256(STORED.read_bytes()).hexdigest(),
+        "accept": write(folder / "accept", accepted()),
+        "reject": write(folder / "reject", rejected()),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
@@ -252,7 +327,7 @@ def make_files() -> None:
 def main() -> None:
     """See the module's text."""
     parser = argparse.ArgumentParser(prog="python -m tests.golden.make", description="Writes the golden files.")
-    parser.add_argument("--model", action="store_true", help="export the integer model first")
+    parser.add_argument("--model", action="store_true", help="export the integer models first")
     parser.add_argument("--train", action="store_true", help="train the float model before that")
     chosen = parser.parse_args()
     if chosen.train:
@@ -260,7 +335,7 @@ def main() -> None:
 
         train_master()
     if chosen.train or chosen.model:
-        make_model()
+        make_models()
     make_files()
 
 

@@ -15,7 +15,10 @@ from fscompress.codec import CodingOptions, decode_stream
 from fscompress.container import CodedBlock, Header, Reader, Rule
 from fscompress.engine import ENGINES, IntegerModel
 from fscompress.errors import FscompressError
-from tests.helpers import GOLDEN, TINY, cpu, encode, tiny
+from fscompress.levels import Plan, n_networks, predictor
+from fscompress.mixer import MixerSettings
+from fscompress.mixer.priors import STORED
+from tests.helpers import GOLDEN, OTHER, TINY, cpu, encode, other, tiny
 
 V1 = GOLDEN / "v1"
 MANIFEST: dict[str, Any] = json.loads((V1 / "manifest.json").read_text(encoding="utf-8"))
@@ -52,8 +55,10 @@ def test_manifest_lists_all_files_and_no_others() -> None:
             assert entry["reason"]
 
 
-def test_the_model_is_the_one_that_the_files_were_coded_with() -> None:
+def test_models_and_priors_are_those_that_the_files_were_coded_with() -> None:
     assert hashlib.sha256(TINY.read_bytes()).hexdigest() == MANIFEST["model"] == tiny().id.hex()
+    assert hashlib.sha256(OTHER.read_bytes()).hexdigest() == MANIFEST["other_model"] == other().id.hex()
+    assert hashlib.sha256(STORED.read_bytes()).hexdigest() == MANIFEST["priors"], "make golden"
 
 
 def test_every_rule_has_a_file() -> None:
@@ -76,15 +81,19 @@ def test_decodes(entry: dict[str, Any], engine: str, threads: int, find: Find) -
 @pytest.mark.parametrize("entry", [e for e in MANIFEST["accept"] if e["block_log2"]], ids=lambda entry: entry["name"])
 def test_encodes(entry: dict[str, Any], engine: str, threads: int, find: Find) -> None:
     plain = run(data("accept", entry), find)
-    assert encode(plain, block_log2=entry["block_log2"], engine=engine, threads=threads) == data("accept", entry)
+    models, options = [tiny(), other()][: entry["n_models"]], {"engine": engine, "threads": threads}
+    assert encode(plain, models, entry["level"], block_log2=entry["block_log2"], **options) == data("accept", entry)
 
 
 @accepted
 def test_every_coded_block_is_coded_again(entry: dict[str, Any]) -> None:
     for record in Reader(io.BytesIO(data("accept", entry))):
         if isinstance(record, CodedBlock):
-            plain = decode_block(record, cpu(tiny()), lambda n: None)
-            assert encode_block(plain, record.lanes, cpu(tiny()), lambda n: None) == record.coded
+            planned = Plan(record.scheme, record.lanes, record.parameters)
+            models = [tiny(), other()][: n_networks(record.scheme, record.parameters)]
+            first, second = (predictor(planned, record.n_plain, [cpu(model) for model in models]) for _ in range(2))
+            plain = decode_block(record, first, lambda n: None)
+            assert encode_block(plain, record.lanes, second, lambda n: None) == record.coded
 
 
 @rejected
@@ -114,7 +123,25 @@ def test_what_the_files_cover() -> None:
         "lane-a-byte": 1,
         "concatenated": 2,
         "unused-flags": 1,
+        "mixed-normal": 1,
+        "mixed-best": 1,
+        "mixed-lanes": 1,
+        "mixed-lane-a-byte": 1,
+        "two-models": 1,
+        "both-schemes": 2,
+        "two-models-in-turn": 3,
+        "stored-normal": 1,
+        "stored-best": 2,
     }
+    schemes = {name: [block.scheme for block in found] for name, found in coded.items()}
+    assert schemes["both-schemes"] == [0, 1]
+    assert schemes["two-models-in-turn"] == [1, 0, 1]
+    mixers = {name: [MixerSettings.unpack(b.parameters) for b in found if b.scheme] for name, found in coded.items()}
+    assert {name for name, found in mixers.items() if any(m.priors for m in found)} == {"stored-normal", "stored-best"}
+    assert {m.level for found in mixers.values() for m in found} == {1, 2}
+    assert [m.n_networks for m in mixers["two-models-in-turn"]] == [2, 1]
+    assert mixers["mixed-lanes"][0].context_ids == tuple(range(31))
+    assert mixers["mixed-lanes"][0].set_ids == tuple(range(8))
     assert coded["seven-lanes"][0].lanes == 7
     assert coded["lane-a-byte"][0].lanes == coded["lane-a-byte"][0].n_plain
     assert isinstance(blocks["unused-flags"][0], Header)
@@ -123,4 +150,4 @@ def test_what_the_files_cover() -> None:
 
 def test_sizes_stay_small() -> None:
     files = [path for path in Path(GOLDEN).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert sum(path.stat().st_size for path in files) < 200_000
+    assert sum(path.stat().st_size for path in files) < 300_000

@@ -1,0 +1,83 @@
+"""Levels: what an encoder chooses for a block, from level and block length alone.  A decoder reads it instead.
+
+| level | coding | for |
+|---|---|---|
+| fast | the network alone, many lanes | speed |
+| normal | network and mixer | everything |
+| best | network or networks, all contexts, few lanes, large tables | size |
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fscompress.container import SCHEME_MIXED, SCHEME_NETWORK, Rule, broken
+from fscompress.engine import Engine
+from fscompress.errors import RefusedError
+from fscompress.lanes import lanes_for
+from fscompress.mixer import BEST, NORMAL, Mixer, MixerSettings, priors_of, settings_for
+from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
+
+
+@dataclass(frozen=True)
+class Level:
+    """A named choice; ``mixing`` is the mixer's level, None for the network alone."""
+
+    name: str
+    block_log2: int
+    mixing: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one block is coded: what its record says."""
+
+    scheme: int
+    lanes: int
+    parameters: bytes
+
+
+LEVELS = {
+    "fast": Level("fast", 19, None),  # 512 KiB: two cores share a text of 1 MB, and lanes cost nothing extra
+    "normal": Level("normal", 22, NORMAL),
+    "best": Level("best", 24, BEST),
+}
+DEFAULT_LEVEL = "normal"
+
+
+def level(name: str) -> Level:
+    """The level of that exact name; raises RefusedError that lists the valid names."""
+    try:
+        return LEVELS[name]
+    except KeyError:
+        raise RefusedError(f"unknown level '{name}' (known: {', '.join(LEVELS)})") from None
+
+
+def plan(chosen: Level, n_bytes: int, n_networks: int) -> Plan:
+    """The plan of a block of ``n_bytes``."""
+    if chosen.mixing is None:
+        return Plan(SCHEME_NETWORK, lanes_for(n_bytes), bytes(12))
+    settings = settings_for(chosen.mixing, n_bytes, n_networks)
+    return Plan(SCHEME_MIXED, settings.lanes, settings.pack())
+
+
+def n_networks(scheme: int, parameters: bytes) -> int:
+    """How many of a stream's models a block uses: the first so many."""
+    return 1 if scheme == SCHEME_NETWORK else MixerSettings.networks_in(parameters)
+
+
+def predictor(planned: Plan, n_bytes: int, engines: Sequence[Engine], offset: int = 0) -> Predictor:
+    """What predicts a block of that plan, in encoder and decoder.
+
+    Args:
+        engines: one for each network.
+        offset: of the block in its file, for the message.
+    Raises:
+        DamagedError: parameters that no encoder writes (R18).
+    """
+    if planned.scheme == SCHEME_NETWORK:
+        return NetworkPredictor(engines[0], n_bytes, planned.lanes)
+    try:
+        settings = MixerSettings.unpack(planned.parameters)
+    except ValueError as error:
+        raise broken(Rule.PARAMETERS, error, "settings of a level", offset) from error
+    return MixingPredictor(engines, Mixer(settings, n_bytes, priors_of(settings)))

@@ -1,0 +1,118 @@
+"""What a block's mixer is made of: 12 bytes of parameters, and the level rules that choose them.
+
+The rules read the level and the block's length only, never the machine, so every encoder writes the same bytes.
+"""
+
+from dataclasses import dataclass
+
+SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_NETWORK, SET_BYTE2, SET_CLASSES, SET_WORD = range(8)
+SET_ROWS = (64, 256, 2048, 64, 288, 2048, 2048, 128)
+N_CONTEXTS = 31
+N_ORDERS = 6  # a new slot inherits along the first six chosen contexts, whatever they are: orders where a level chose
+MAX_NETWORKS = 8
+MAX_LANES = 65535
+PACKED_BYTES = 12
+
+NORMAL, BEST = 1, 2
+BLANK_PRIORS, STORED_PRIORS = 0, 1
+LEVELS = {"normal": NORMAL, "best": BEST}
+
+
+@dataclass(frozen=True)
+class MixerSettings:
+    """Parameters of one block's mixer; ``pack`` gives the bytes of the block header.
+
+    Args:
+        level: NORMAL or BEST; chooses learning rates and the stored priors.
+        lanes: S, 1..65535.
+        n_networks: networks whose node probabilities are inputs, 0..8.
+        table_log2: log2 of the number of 64-byte buckets, 4..24.
+        sse_log2: log2 of the number of contexts of an SSE stage, 8..16.
+        contexts: bit i chooses context i of ``contexts.py``; 31 bits, at least one.
+        sets: bit i chooses weight set i; 8 bits, at least one.
+        priors: initial state, 0 blank or 1 the stored one.
+    """
+
+    level: int
+    lanes: int
+    n_networks: int
+    table_log2: int
+    sse_log2: int
+    contexts: int
+    sets: int
+    priors: int = STORED_PRIORS
+
+    def __post_init__(self) -> None:
+        limits = {
+            "level": (NORMAL, BEST),
+            "lanes": (1, MAX_LANES),
+            "n_networks": (0, MAX_NETWORKS),
+            "table_log2": (4, 24),
+            "sse_log2": (8, 16),
+            "contexts": (1, (1 << N_CONTEXTS) - 1),
+            "sets": (1, 255),
+            "priors": (BLANK_PRIORS, STORED_PRIORS),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"mixer: {name} must be in {low}..{high} (got {value})")
+
+    @property
+    def context_ids(self) -> tuple[int, ...]:
+        """Chosen contexts, ascending: orders come first."""
+        return tuple(i for i in range(N_CONTEXTS) if self.contexts >> i & 1)
+
+    @property
+    def set_ids(self) -> tuple[int, ...]:
+        """Chosen weight sets, ascending."""
+        return tuple(i for i in range(8) if self.sets >> i & 1)
+
+    def pack(self) -> bytes:
+        """The parameter bytes: level, networks, table_log2, sse_log2, lanes u16, contexts u32, sets, priors."""
+        head = bytes((self.level, self.n_networks, self.table_log2, self.sse_log2))
+        return (
+            head
+            + self.lanes.to_bytes(2, "little")
+            + self.contexts.to_bytes(4, "little")
+            + bytes((self.sets, self.priors))
+        )
+
+    @staticmethod
+    def unpack(packed: bytes) -> "MixerSettings":
+        """The settings of 12 parameter bytes; ValueError for any that ``pack`` cannot have made."""
+        if len(packed) != PACKED_BYTES:
+            raise ValueError("mixer: parameters must be 12 bytes")
+        level, n_networks, table_log2, sse_log2 = packed[:4]
+        lanes, contexts = int.from_bytes(packed[4:6], "little"), int.from_bytes(packed[6:10], "little")
+        return MixerSettings(level, lanes, n_networks, table_log2, sse_log2, contexts, packed[10], packed[11])
+
+    @staticmethod
+    def networks_in(packed: bytes) -> int:
+        """The number of networks of 12 parameter bytes, whatever else they hold."""
+        return packed[1]
+
+
+def mask(*ids: int) -> int:
+    """Bit mask of the given numbers."""
+    return sum(1 << i for i in ids)
+
+
+NORMAL_CONTEXTS = mask(0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15)
+NORMAL_SETS = mask(SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_CLASSES)
+BEST_CONTEXTS = (1 << N_CONTEXTS) - 1
+BEST_SETS = mask(SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_BYTE2, SET_CLASSES, SET_WORD)
+
+
+def settings_for(level: int, n_bytes: int, n_networks: int) -> MixerSettings:
+    """The level's settings for a block of ``n_bytes``."""
+    log2 = max(n_bytes, 1).bit_length()
+    network_set = mask(SET_NETWORK) if n_networks else 0
+    sse_log2 = min(16, max(8, log2 - 2))
+    if level == BEST:
+        lanes = max(1, min(4, n_bytes >> 20))
+        table_log2 = min(22, max(6, log2 + 3))
+        return MixerSettings(level, lanes, n_networks, table_log2, sse_log2, BEST_CONTEXTS, BEST_SETS | network_set)
+    lanes = max(1, min(16, n_bytes >> 17))
+    table_log2 = min(21, max(6, log2 + 2))
+    return MixerSettings(level, lanes, n_networks, table_log2, sse_log2, NORMAL_CONTEXTS, NORMAL_SETS | network_set)

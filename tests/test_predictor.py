@@ -1,0 +1,116 @@
+"""The predictor of coding scheme 1 against the same in separate calls, with kernels and with the plain reference."""
+
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fscompress.blocks import decode_block, encode_block
+from fscompress.container import SCHEME_MIXED, CodedBlock
+from fscompress.engine import Engine
+from fscompress.lanes import active_lanes, to_rows
+from fscompress.levels import Plan, predictor
+from fscompress.mixer import BEST, NORMAL, Mixer, MixerSettings, priors_of, settings_for
+from fscompress.mixer.reference import ReferenceMixer
+from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
+from tests.helpers import cpu, noise, other, reference, text, tiny
+
+MODELS = [tiny, other]
+
+
+def engines(n: int) -> list[Engine]:
+    return [cpu(model()) for model in MODELS[:n]]
+
+
+class SeparatePredictor:
+    """Networks and mixer one after the other, in the calls that each has alone."""
+
+    def __init__(self, used: list[Engine], mixer: Any, n_bytes: int, lanes: int) -> None:
+        self._networks = [NetworkPredictor(engine, n_bytes, lanes) for engine in used]
+        self._mixer = mixer
+
+    def p1(self, bits: Any) -> Any:
+        given = np.stack([network.p1(bits).copy() for network in self._networks])
+        assert given.min() >= 32
+        assert given.max() <= 65504
+        known = None if bits is None else bits.astype(np.uint8)
+        return np.asarray(self._mixer.advance(known, given.astype(np.uint16))).copy()
+
+
+def decisions(one: Predictor, plain: bytes, lanes: int) -> list[int]:
+    """p1 of every decision in coding order."""
+    found, bits = [], None
+    for t, row in enumerate(to_rows(plain, lanes)):
+        n = active_lanes(len(plain), lanes, t)
+        for k in range(7, -1, -1):
+            p1 = one.p1(bits)
+            assert len(p1) == n
+            found += [int(p) for p in p1]
+            bits = (row[:n].astype(np.int32) >> k) & 1
+    return found
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 16])
+@pytest.mark.parametrize("n_networks", [1, 2])
+@pytest.mark.parametrize("level", [NORMAL, BEST])
+def test_equals_separate_calls(level: int, n_networks: int, lanes: int) -> None:
+    for plain in (text(601), text(16), noise(47), text(300) * 2):
+        settings = replace(settings_for(level, len(plain), n_networks), lanes=lanes)
+        mixers = [Mixer(settings, len(plain), priors_of(settings)) for _ in range(2)]
+        separate = SeparatePredictor(engines(n_networks), mixers[0], len(plain), lanes)
+        expected = decisions(separate, plain, lanes)
+        assert decisions(MixingPredictor(engines(n_networks), mixers[1]), plain, lanes) == expected
+        assert len(expected) == 8 * len(plain)
+        for one, again in zip(mixers[0].state, mixers[1].state, strict=True):
+            assert (one == again).mean() > 0.99  # the last decision is learned by neither
+
+
+@pytest.mark.parametrize(
+    ("level", "n_networks", "lanes", "priors"), [(NORMAL, 1, 3, 1), (BEST, 2, 2, 1), (BEST, 1, 7, 0)]
+)
+def test_equals_the_plain_reference(level: int, n_networks: int, lanes: int, priors: int) -> None:
+    plain = text(110) + b"\n" + noise(9) + text(41)
+    settings = replace(settings_for(level, len(plain), n_networks), lanes=lanes, table_log2=5, priors=priors)
+    slow = [reference(model()) for model in MODELS[:n_networks]]
+    stated = ReferenceMixer(settings, len(plain), priors_of(settings))
+    expected = decisions(SeparatePredictor(slow, stated, len(plain), lanes), plain, lanes)
+    mixing = MixingPredictor(engines(n_networks), Mixer(settings, len(plain), priors_of(settings)))
+    assert decisions(mixing, plain, lanes) == expected
+
+
+def test_the_second_network_and_its_place_matter() -> None:
+    plain = text(200)
+    settings = settings_for(BEST, len(plain), 2)
+    found = []
+    for models in ((tiny, tiny), (tiny, other), (other, tiny)):
+        mixer = Mixer(settings, len(plain), priors_of(settings))
+        found.append(decisions(MixingPredictor([cpu(model()) for model in models], mixer), plain, 1))
+    assert found[0] != found[1] != found[2] != found[0]
+
+
+def cost(p1: list[int], plain: bytes) -> float:
+    """Bits of a block in one lane."""
+    ones = np.array(p1) / 65536
+    bits = np.unpackbits(np.frombuffer(plain, np.uint8))
+    return float(-np.log2(np.where(bits == 1, ones, 1 - ones)).sum())
+
+
+def test_mixing_gains_on_repetition_and_loses_little_on_noise() -> None:
+    for plain, most in ((text(700) * 3, 0.6), (noise(2000), 1.05)):
+        settings = settings_for(NORMAL, len(plain), 1)
+        mixed = MixingPredictor(engines(1), Mixer(settings, len(plain), priors_of(settings)))
+        alone = NetworkPredictor(cpu(tiny()), len(plain), 1)
+        assert cost(decisions(mixed, plain, 1), plain) < most * cost(decisions(alone, plain, 1), plain)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 16, 33, 91, 4096])
+@pytest.mark.parametrize("level", [NORMAL, BEST])
+def test_blocks_in_any_lanes(level: int, lanes: int) -> None:
+    plain = text(91) if lanes <= 91 else text(4500)
+    settings = MixerSettings(level, lanes, 1, 6, 8, settings_for(level, 1, 1).contexts, settings_for(level, 1, 1).sets)
+    planned = Plan(SCHEME_MIXED, lanes, settings.pack())
+    coded = encode_block(plain, lanes, predictor(planned, len(plain), engines(1)), lambda n: None)
+    block = CodedBlock(SCHEME_MIXED, lanes, planned.parameters, len(plain), zlib.crc32(plain), coded, offset=0)
+    assert decode_block(block, predictor(planned, len(plain), engines(1)), lambda n: None) == plain
