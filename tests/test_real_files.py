@@ -34,7 +34,6 @@ def test_real_file_round_trips(path: Path, tmp_path: Path) -> None:
     with coded.open("rb") as source, decoded.open("wb") as target:
         decompress_stream(source, target, threads=threads())
     assert sha256(decoded) == sha256(path)
-    print(f"{path.name}: {path.stat().st_size:,} -> {coded.stat().st_size:,} bytes")
 
 
 @pytest.mark.parametrize("plain", [b"", b"x"], ids=["empty", "one byte"])
