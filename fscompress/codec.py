@@ -190,17 +190,18 @@ def _decodables(
     source: BinaryIO, find_model: FindModel, options: CodingOptions, stats: CodingStats
 ) -> Iterator[_Decodable]:
     """Blocks and ends in order; each coded block with engines of the models that its stream names for it."""
-    pools: dict[tuple[ModelRecord, ...], EnginePool] = {}
+    pools: dict[tuple[bytes, ...], EnginePool] = {}
     named: list[ModelRecord] = []
     reader = Reader(source)
     for record in reader:
         if isinstance(record, ModelRecord):
             named.append(record)
         elif isinstance(record, CodedBlock):
-            used = tuple(named[: n_networks(record.scheme, record.parameters)])
-            if used not in pools:
-                pools[used] = EnginePool([find_model(each.model_id, each.name) for each in used], options.engine)
-            yield record, pools[used]
+            used = named[: n_networks(record.scheme, record.parameters)]
+            ids = tuple(each.model_id for each in used)
+            if ids not in pools:
+                pools[ids] = EnginePool([find_model(each.model_id, each.name) for each in used], options.engine)
+            yield record, pools[ids]
         elif isinstance(record, RawBlock):
             yield record
         elif isinstance(record, End):

@@ -47,11 +47,18 @@ def ordered_map(
             for item in items:
                 waiting.append(pool.submit(work, item))
                 if len(waiting) > threads:
-                    yield waiting.popleft().result()
+                    yield _first(waiting)
             while waiting:
-                yield waiting.popleft().result()
+                yield _first(waiting)
         finally:
             if waiting:
                 cancel.set()
             for future in waiting:
                 future.cancel()
+
+
+def _first(waiting: deque[Future[Result]]) -> Result:
+    """The first result; its future stays in ``waiting`` until it is there, so that an interruption cancels it."""
+    result = waiting[0].result()
+    waiting.popleft()
+    return result
