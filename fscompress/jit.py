@@ -3,17 +3,24 @@
 Kernels may be compiled for any processor and still give the same bytes, because they contain no floating point.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fscompress.settings import cache_folder
 
 
+@cache
 def _kernel_cache() -> Path:
-    """The folder for compiled kernels; a temporary one where the user's cache folder cannot be written."""
+    """The folder for compiled kernels; where the user's cache folder cannot be written, one for this process alone.
+
+    Never a folder of a known name that all users can write: numba's cache is trusted code.
+    """
     folder = cache_folder() / "kernels"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -21,7 +28,9 @@ def _kernel_cache() -> Path:
             return folder
     except OSError:
         pass
-    return Path(tempfile.gettempdir()) / f"fscompress-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    own = tempfile.mkdtemp(prefix="fscompress-kernels-")
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return Path(own)
 
 
 def kernels_are_cold() -> bool:
