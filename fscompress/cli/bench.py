@@ -1,9 +1,9 @@
-"""``fscompress bench``: verified sizes and speeds on given files; with --train, the speed of the training loop."""
+"""``fscompress bench``: verified sizes and speeds on given files; ``bench_modes.py`` has what it measures instead."""
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -11,13 +11,19 @@ from fscompress import settings, store
 from fscompress.bench.compressors import BASELINES, Compressor, fscompress
 from fscompress.bench.measure import Row, measure
 from fscompress.bench.published import ENWIK8, Published
+from fscompress.cli.bench_modes import (
+    DEFAULT_SIZES,
+    Request,
+    mode_options,
+    parse_sizes,
+    read_all,
+    run_mode,
+    run_training,
+)
 from fscompress.cli.console import Console
 from fscompress.cli.options import LEVELS, engine_option, json_option, model_option, talks, threads_option
 from fscompress.cli.tables import table
-from fscompress.errors import EXIT_REFUSED, RefusedError
-
-if TYPE_CHECKING:
-    from fscompress.bench.training import Speed
+from fscompress.errors import EXIT_REFUSED
 
 TITLES = ["compressor", "bytes", "bpc", "with model", "encode kB/s", "decode kB/s", "verified", "file"]
 PUBLISHED_TITLES = ["compressor", "bpc", "kB/s", "published by", "note"]
@@ -26,18 +32,25 @@ PUBLISHED_TITLES = ["compressor", "bpc", "kB/s", "published by", "note"]
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Timed runs; the median counts.")
-@click.option("--train", "training", is_flag=True, help="Measure the training loop, fused against plain, instead.")
+@mode_options
 @click.option("--preset", default="small", show_default=True, help="Model of --train.")
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="For each loop of --train."
+)
+@click.option(
+    "--sizes",
+    metavar="N,N",
+    callback=parse_sizes,
+    default=DEFAULT_SIZES,
+    show_default=True,
+    help="Of --lanes: bytes from the beginning of each FILE; those that it has, else all of it.",
 )
 @click.option(
     "--level",
     "levels",
     multiple=True,
     type=click.Choice(LEVELS),
-    default=LEVELS,
-    help="Measure these alone; repeatable.",
+    help="Measure these alone; repeatable.  [default: all; --ablation, --lanes: normal; --parts: normal, best]",
 )
 @model_option
 @engine_option
@@ -47,9 +60,10 @@ PUBLISHED_TITLES = ["compressor", "bpc", "kB/s", "published by", "note"]
 def bench(
     files: tuple[Path, ...],
     runs: int,
-    training: bool,
+    mode: str | None,
     preset: str,
     seconds: float,
+    sizes: tuple[int, ...],
     levels: tuple[str, ...],
     model: str | None,
     engine: str,
@@ -61,13 +75,18 @@ def bench(
 
     The column "with model" counts the model file as part of the output. Records that others have published for enwik8
     are printed below, marked as such: they were not measured here. Exit code 1 if any row is not verified.
+
+    One of --train, --ablation, --lanes, --parts measures something else instead: see docs/BENCH.md.
     """
-    if training:
-        _bench_training(preset, seconds, as_json, console)
+    if mode == "train":
+        run_training(preset, seconds, as_json, console)
+        return
+    if mode:
+        run_mode(mode, Request(files, levels, model, engine, runs, sizes, as_json, console))
         return
     rows: list[Row] = []
     if files:
-        ours = [_ours(model, level, engine, threads or settings.threads()) for level in levels]
+        ours = [_ours(model, level, engine, threads or settings.threads()) for level in levels or LEVELS]
         rows = _measure_all(files, runs, [*BASELINES, *ours], console)
     click.echo(_as_json(rows) if as_json else _as_text(rows))
     if not all(row.verified for row in rows):
@@ -84,13 +103,10 @@ def _ours(name: str | None, level: str, engine: str, threads: int) -> Compressor
 
 def _measure_all(files: tuple[Path, ...], runs: int, compressors: list[Compressor], console: Console) -> list[Row]:
     rows = []
-    for file in files:
-        data = file.read_bytes()
-        if not data:
-            raise RefusedError(f"{file}: is empty; there is nothing to measure")
+    for file, data in read_all(files):
         for compressor in compressors:
             console.detail(f"{file}: {compressor.name}")
-            rows.append(measure(compressor, str(file), data, runs))
+            rows.append(measure(compressor, file, data, runs))
     return rows
 
 
@@ -130,23 +146,3 @@ def _as_json(rows: list[Row]) -> str:
 
     published = [dataclasses.asdict(record) for record in ENWIK8]
     return json.dumps({"measured": [measured(row) for row in rows], "published_enwik8": published}, indent=2)
-
-
-def _bench_training(preset: str, seconds: float, as_json: bool, console: Console) -> None:
-    from fscompress.bench.training import measure_training
-
-    console.notice(f"training loops of preset {preset}, {seconds:g} s each after warm-up")
-
-    def tell(speed: "Speed") -> None:
-        console.detail(f"{speed.loop}: {speed.bytes_per_second:,.0f} bytes/s")
-
-    speeds = measure_training(preset, seconds, tell)
-    if as_json:
-        click.echo(json.dumps([dataclasses.asdict(speed) for speed in speeds], indent=2))
-        return
-    plain = speeds[0].bytes_per_second
-    rows = [
-        [speed.loop, f"{speed.bytes_per_second:,.0f}", f"{speed.bytes_per_second / plain:.2f}", str(speed.steps)]
-        for speed in speeds
-    ]
-    click.echo(table(["loop", "bytes/s", "times plain", "steps"], rows, left={0}))

@@ -1,10 +1,11 @@
 """The range coder: bits and their probabilities in, 32-bit words out, and back.
 
-In: for each of S lanes a bit (int32) and its p1 (int32, probability of a one out of 2**16).  Out: bytes.  It knows
-nothing of networks or files.  Library of this folder: constriction.  Imported by ``codec``.  Obeys docs/INTEGER.md,
-"Coder"; guarded by ``tests/coder/``.
+In: bits (uint8) and their p1 (uint16, probability of a one out of 2**16).  Out: bytes.  It knows nothing of networks or
+files.  Libraries of this folder: constriction (``encoder.py``), numba (``kernels.py``).  Imported by ``blocks`` and
+``decisions``.  Obeys docs/INTEGER.md, "Coder"; guarded by ``tests/coder/``.
 """
 
-from fscompress.coder.binary import BinaryCoder, BinaryDecoder, BinaryEncoder
+from fscompress.coder.decoder import BinaryDecoder
+from fscompress.coder.encoder import BinaryEncoder
 
-__all__ = ["BinaryCoder", "BinaryDecoder", "BinaryEncoder"]
+__all__ = ["BinaryDecoder", "BinaryEncoder"]

@@ -1,9 +1,9 @@
 """Bits per byte of an integer model on given bytes: what the coder would spend, for reports only."""
 
 import numpy as np
-import numpy.typing as npt
 
 from fscompress.engine import arithmetic as q
+from fscompress.engine.kernels import path_p1
 from fscompress.engine.select import engine_factory
 from fscompress.engine.spec import IntegerModel
 
@@ -18,19 +18,12 @@ def integer_bits_per_byte(model: IntegerModel, data: bytes, lanes: int = 32, eng
     grid = np.frombuffer(data, np.uint8)[: lanes * length].reshape(lanes, length)
     run = engine_factory(model, engine)()
     run.start(lanes)
-    bits = 0.0
+    bits, p1 = 0.0, np.empty((8, lanes), np.uint16)
     for t in range(length):
-        bits += _cost(run.tree, grid[:, t])
+        symbols = np.ascontiguousarray(grid[:, t])
+        path_p1(run.tree, symbols, p1)
+        taken = np.where(np.unpackbits(symbols[None], axis=0), p1, (1 << q.P1_BITS) - p1.astype(np.int32))
+        bits -= float(np.log2(taken / (1 << q.P1_BITS)).sum())
         if t + 1 < length:
-            run.advance(np.ascontiguousarray(grid[:, t]))
+            run.advance(symbols)
     return bits / (lanes * length)
-
-
-def _cost(tree: npt.NDArray[np.int32], symbols: npt.NDArray[np.uint8]) -> float:
-    leaves = symbols.astype(np.int64)[:, None] + 256
-    nodes = leaves >> np.arange(8, 0, -1)  # [S, 8], root first
-    taken = leaves >> np.arange(7, -1, -1) & 1
-    rows = np.arange(len(tree))[:, None]
-    p1 = (tree[rows, 2 * nodes + 1].astype(np.int64) << q.P1_BITS) // tree[rows, nodes]
-    p1 = np.clip(p1, q.P1_MIN, q.P1_MAX)
-    return -float(np.log2(np.where(taken, p1, (1 << q.P1_BITS) - p1) / (1 << q.P1_BITS)).sum())

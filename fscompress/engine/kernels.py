@@ -157,9 +157,16 @@ def sum_trees(accumulator, offset, multiplier, bias, shift, exp2, tree, logits):
 
 
 @kernel
-def node_p1(tree, nodes, p1):
-    """p1[s] = probability of a one at node nodes[s] of lane s's tree, out of 2**16, clipped to P1_MIN..P1_MAX."""
-    for s in range(nodes.shape[0]):
-        node = nodes[s]
-        one = (np.int64(tree[s, 2 * node + 1]) << P1_BITS) // np.int64(tree[s, node])
-        p1[s] = min(max(one, P1_MIN), P1_MAX)
+def node_p1(tree, s, node):
+    """Probability of a one at that node of lane s's tree, out of 2**16, clipped to P1_MIN..P1_MAX."""
+    one = (np.int64(tree[s, 2 * node + 1]) << P1_BITS) // np.int64(tree[s, node])
+    return min(max(one, P1_MIN), P1_MAX)
+
+
+@kernel
+def path_p1(tree, symbols, p1):
+    """p1 uint16 [8, n] along the paths from the root to the leaves of ``symbols`` (uint8 [n])."""
+    for s in range(symbols.shape[0]):
+        leaf = 256 + np.int64(symbols[s])
+        for bit in range(8):
+            p1[bit, s] = node_p1(tree, s, leaf >> (8 - bit))

@@ -33,6 +33,7 @@ from fscompress.mixer.layout import (
     MATCH_MAPS,
     MATCH_MISSES,
     MATCH_SLOT,
+    MATCHING,
     MIXED_P1,
     N_BYTES,
     N_CHOSEN,
@@ -204,12 +205,14 @@ def _predict_lane(shape, lanes, lane, slots, maps, weights, inputs, networks):
 
 @kernel
 def _refine(shape, lanes, lane, maps, x, sure):
-    """Two SSE stages: a quarter of the mixed p1, three eighths of theirs each.
+    """Two SSE stages: a quarter of the mixed p1, three eighths of theirs each; or none.
 
     The first one's context is order 1 and what the first network says (``sure``), the second one's is order 2.
 
     A stage's context owns SSE_NODES entries, uint32 probabilities of 32 bits, one each SSE_STEP of stretch.
     """
+    if shape[SSE_MASK] == 0:
+        return lanes[lane, MIXED_P1]
     low, part = (x + 2848) // SSE_STEP, (x + 2848) % SSE_STEP
     node, last8 = u64(lanes[lane, NODE]), u64(lanes[lane, LAST8])
     h1 = (node | (last8 & u64(255)) << u64(8) | u64(sure) << u64(16)) * u64(0x9E3779B97F4A7C15)
@@ -252,10 +255,11 @@ def _update_lane(shape, lanes, lane, slots, maps, weights, inputs, bit_value, ra
         )
     error = ((bit_value << 16) - lanes[lane, MIXED_P1]) * shape[FINAL_RATE] >> 6
     train(weights, lanes[lane, FINAL_ROW], inputs, lane, width, FINAL_WIDTH, error)
-    target = bit_value * 0xFFFFFFFF
-    for at in (lanes[lane, SSE1_SLOT], lanes[lane, SSE2_SLOT]):
-        value = i64(maps[at])
-        maps[at] = u32(value + ((target - value) >> SSE_SHIFT))
+    if shape[SSE_MASK] > 0:
+        target = bit_value * 0xFFFFFFFF
+        for at in (lanes[lane, SSE1_SLOT], lanes[lane, SSE2_SLOT]):
+            value = i64(maps[at])
+            maps[at] = u32(value + ((target - value) >> SSE_SHIFT))
     lanes[lane, NODE] = node * 2 + bit_value
 
 
@@ -269,8 +273,9 @@ def _end_step(shape, lanes, slots, history, links, active):
         lanes[lane, NODE], lanes[lane, OFFSET] = 1, step + 1
         remember(lanes, lane, byte, links, 1 << shape[LINK_LOG2])
         match_key(shape, lanes, lane)
-    for lane in range(active):
-        follow_match(lanes, lane, history, lane * shape[STRIDE], links)
+    if shape[MATCHING]:
+        for lane in range(active):
+            follow_match(lanes, lane, history, lane * shape[STRIDE], links)
     for lane in range(active):
         links[lanes[lane, MATCH_KEY]] = lane * shape[STRIDE] + step + 1
         hash_contexts(shape, lanes, lane, history, lane * shape[STRIDE])

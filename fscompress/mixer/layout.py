@@ -73,7 +73,8 @@ N_CONTEXT_BLOCKS = 4
     RATE_START,
     FINAL_RATE,
     STARTED,
-) = range(23)
+    MATCHING,
+) = range(24)
 CHOSEN_IDS = 24  # 31 places
 SET_IDS = 56  # 8 places
 SET_OFFSETS = 64  # 8 places: offset in weights of the set with that number

@@ -53,6 +53,7 @@ class Mixer:
         shape[[at.N_BYTES, at.LANES, at.N_CHOSEN]] = n_bytes, lanes, len(ids)
         shape[[at.N_SETS, at.N_NETWORKS, at.WIDTH]] = len(settings.set_ids), settings.n_networks, width
         shape[[at.TABLE_MASK, at.SSE_MASK]] = (1 << settings.table_log2) - 1, (1 << settings.sse_log2) - 1
+        shape[at.MATCHING] = settings.match
         shape[[at.LINK_LOG2, at.STRIDE]] = link_log2, stride
         shape[[at.RATE_FLOOR, at.RATE_START, at.FINAL_RATE]] = priors.rates
         shape[at.CHOSEN_IDS : at.CHOSEN_IDS + len(ids)] = ids
@@ -80,7 +81,8 @@ class Mixer:
         open_block(shape, self.slots, self.lanes, self.history)
 
     def _build_maps(self, priors: Priors) -> NDArray[np.uint32]:
-        shape, n_sse = self.shape, SSE_NODES << self.settings.sse_log2
+        shape = self.shape
+        n_sse = SSE_NODES << self.settings.sse_log2 if self.settings.sse_log2 else 0
         shape[at.MATCH_MAPS] = at.MAPS_A_CONTEXT * shape[at.N_CHOSEN]
         shape[at.NODE_MAPS] = shape[at.MATCH_MAPS] + at.N_MATCH_MAPS
         shape[at.SSE1_MAPS] = shape[at.NODE_MAPS] + 256

@@ -200,7 +200,7 @@ class ReferenceMixer:
         final = self._mixed(self.final[node], hidden)
         sse, refined = self._refine(lane, final, sure)
         mixed = int(SQUASH[final + STRETCH_LIMIT])
-        p1 = max(1, min(65535, 2 * mixed + 3 * refined[0] + 3 * refined[1] >> 3))
+        p1 = max(1, min(65535, 2 * mixed + 3 * refined[0] + 3 * refined[1] >> 3)) if refined else mixed
         return {
             "p1": p1,
             "x": x,
@@ -219,7 +219,10 @@ class ReferenceMixer:
 
     def _refine(self, lane: Lane, x: int, sure: int) -> tuple[list[tuple[int, int]], list[int]]:
         low, part = divmod(x + 2848, SSE_STEP)
-        keys, values = [], []
+        keys: list[tuple[int, int]] = []
+        values: list[int] = []
+        if not self.settings.sse_log2:
+            return keys, values
         inputs = (lane.last(1) << 8 | sure << 16, GOLDEN), (lane.last(2) << 8, 0xCA5A826395121157)
         for stage, (past, factor) in enumerate(inputs):
             h = (lane.node | past) * factor & M64
@@ -279,7 +282,7 @@ class ReferenceMixer:
             lane.node = 1
             h = (lane.last(8) << 24 & M64) * GOLDEN & M64
             lane.match_key = h >> 64 - self.link_log2
-        for lane in lanes:
+        for lane in lanes if self.settings.match else ():
             self._follow_match(lane)
         for index, lane in enumerate(lanes):
             self.links[lane.match_key] = index * self.stride + self.step + 1

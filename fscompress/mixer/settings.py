@@ -8,6 +8,7 @@ from dataclasses import dataclass
 SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_NETWORK, SET_BYTE2, SET_CLASSES, SET_WORD = range(8)
 SET_ROWS = (64, 256, 2048, 64, 288, 2048, 2048, 128)
 N_CONTEXTS = 31
+MATCH_BIT = 31  # of the mask of contexts: the match model
 N_ORDERS = 6  # a new slot inherits along the first six chosen contexts, whatever they are: orders where a level chose
 MAX_NETWORKS = 8
 MAX_LANES = 65535
@@ -27,8 +28,8 @@ class MixerSettings:
         lanes: S, 1..65535.
         n_networks: networks whose node probabilities are inputs, 0..8.
         table_log2: log2 of the number of 64-byte buckets, 4..24.
-        sse_log2: log2 of the number of contexts of an SSE stage, 8..16.
-        contexts: bit i chooses context i of ``contexts.py``; 31 bits, at least one.
+        sse_log2: log2 of the number of contexts of an SSE stage, 8..16, or 0 for no such stages.
+        contexts: bit i chooses context i of ``contexts.py``; 31 bits, at least one.  Bit 31 chooses the match model.
         sets: bit i chooses weight set i; 8 bits, at least one.
         priors: initial state, 0 blank or 1 the stored one.
     """
@@ -48,8 +49,8 @@ class MixerSettings:
             "lanes": (1, MAX_LANES),
             "n_networks": (0, MAX_NETWORKS),
             "table_log2": (4, 24),
-            "sse_log2": (8, 16),
-            "contexts": (1, (1 << N_CONTEXTS) - 1),
+            "sse_log2": (8 if self.sse_log2 else 0, 16),
+            "contexts": (1, (1 << 32) - 1),
             "sets": (1, 255),
             "priors": (BLANK_PRIORS, STORED_PRIORS),
         }
@@ -57,11 +58,18 @@ class MixerSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"mixer: {name} must be in {low}..{high} (got {value})")
+        if not self.context_ids:
+            raise ValueError("mixer: contexts must be at least one beside the match model (got none)")
 
     @property
     def context_ids(self) -> tuple[int, ...]:
         """Chosen contexts, ascending: orders come first."""
         return tuple(i for i in range(N_CONTEXTS) if self.contexts >> i & 1)
+
+    @property
+    def match(self) -> bool:
+        """Whether the match model predicts."""
+        return bool(self.contexts >> MATCH_BIT & 1)
 
     @property
     def set_ids(self) -> tuple[int, ...]:
@@ -98,9 +106,9 @@ def mask(*ids: int) -> int:
     return sum(1 << i for i in ids)
 
 
-NORMAL_CONTEXTS = mask(0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15)
+NORMAL_CONTEXTS = mask(0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, MATCH_BIT)
 NORMAL_SETS = mask(SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_CLASSES)
-BEST_CONTEXTS = (1 << N_CONTEXTS) - 1
+BEST_CONTEXTS = (1 << 32) - 1
 BEST_SETS = mask(SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_BYTE2, SET_CLASSES, SET_WORD)
 
 

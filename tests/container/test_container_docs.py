@@ -101,14 +101,15 @@ def test_schemes() -> None:
 @pytest.mark.parametrize("name", ["level", "table_log2", "sse_log2", "contexts", "sets"])
 def test_limits_of_mixer_parameters(name: str) -> None:
     allowed = next(cells[4] for cells in rows(section("5.3 Parameters of scheme 1"), 6) if cells[3] == f"`{name}`")
-    limits = re.match(r"(\d+)(?: to | or )(\d+)(\^31 - 1)?", allowed)
+    limits = re.match(r"(0, )?(\d+)(?: to | or )(\d+)(\^32 - 1)?", allowed)
     assert limits
-    low, high = int(limits[1]), (1 << 31) - 1 if limits[3] else int(limits[2])
+    low, high = int(limits[2]), (1 << 32) - 1 if limits[4] else int(limits[3])
+    also = {0} if limits[1] else set()
     settings, at = settings_for(1, 1000, 1).pack(), layout.MIXED.offset(name)
     size = 4 if name == "contexts" else 1
-    for value in {low - 1, low, high, min(high + 1, (1 << 8 * size) - 1)}:
+    for value in {0, low - 1, low, high, min(high + 1, (1 << 8 * size) - 1)}:
         packed = settings[:at] + value.to_bytes(size, "little") + settings[at + size :]
-        if low <= value <= high:
+        if low <= value <= high or value in also:
             assert getattr(MixerSettings.unpack(packed), name) == value
         else:
             with pytest.raises(ValueError, match=name):

@@ -101,6 +101,15 @@ def test_node_p1() -> None:
     tree = np.zeros((4, 512), np.int32)
     tree[:, 1] = [2, 1 << 30, 1 << 30, 3]
     tree[:, 3] = [1, 1, (1 << 30) - 1, 2]
-    p1 = np.zeros(4, np.int32)
-    kernels.node_p1(tree, np.ones(4, np.int32), p1)
-    assert p1.tolist() == [1 << 15, q.P1_MIN, q.P1_MAX, (2 << 16) // 3]
+    assert [kernels.node_p1(tree, s, 1) for s in range(4)] == [1 << 15, q.P1_MIN, q.P1_MAX, (2 << 16) // 3]
+
+
+def test_path_p1() -> None:
+    tree = np.random.default_rng(0).integers(1, 1000, (2, 512)).astype(np.int32)
+    for node in range(255, 0, -1):
+        tree[:, node] = tree[:, 2 * node] + tree[:, 2 * node + 1]
+    p1 = np.zeros((8, 2), np.uint16)
+    kernels.path_p1(tree, np.array([0b10100011, 7], np.uint8), p1)
+    path = [1, 0b11, 0b110, 0b1101, 0b11010, 0b110100, 0b1101000, 0b11010001]
+    assert p1[:, 0].tolist() == [kernels.node_p1(tree, 0, node) for node in path]
+    assert p1[7, 1] == kernels.node_p1(tree, 1, 0b10000011)

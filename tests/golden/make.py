@@ -158,6 +158,7 @@ def accepted() -> list[Accepted]:
     turns = [(part, blank_plan("best", len(part), 2), 2), (SHORT, network(1), 1)]
     turns.append((part, blank_plan("normal", len(part)), 1))
     every = {"lanes": 5, "contexts": BEST_CONTEXTS, "sets": 255, "table_log2": 4}
+    plain = {"sse_log2": 0, "contexts": 0b1010101}
     models = [tiny(), other()]
     return [
         Accepted("empty", encode(b""), b"", "the empty text", 19),
@@ -176,6 +177,7 @@ def accepted() -> list[Accepted]:
         Accepted("mixed-best", with_mixer(TEXT, "best"), TEXT, "the mixer of level best, blank"),
         Accepted("mixed-lanes", with_mixer(TEXT, "best", **every), TEXT, "five unequal lanes in a table of 16 buckets"),
         Accepted("mixed-lane-a-byte", with_mixer(SHORT, "normal", lanes=len(SHORT)), SHORT, "a mixer of a step"),
+        Accepted("mixed-plain", with_mixer(TEXT, "normal", **plain), TEXT, "neither match model nor refinement"),
         Accepted("two-models", with_mixer(part, "best", 2), part, "two networks and a mixer"),
         Accepted("both-schemes", stream(*both), SHORT + part, "a block of each coding scheme"),
         Accepted("two-models-in-turn", stream(*turns, n_models=2), part + SHORT + part, "two networks, then one"),

@@ -127,6 +127,7 @@ def test_what_the_files_cover() -> None:
         "mixed-best": 1,
         "mixed-lanes": 1,
         "mixed-lane-a-byte": 1,
+        "mixed-plain": 1,
         "two-models": 1,
         "both-schemes": 2,
         "two-models-in-turn": 3,
@@ -141,6 +142,7 @@ def test_what_the_files_cover() -> None:
     assert {m.level for found in mixers.values() for m in found} == {1, 2}
     assert [m.n_networks for m in mixers["two-models-in-turn"]] == [2, 1]
     assert mixers["mixed-lanes"][0].context_ids == tuple(range(31))
+    assert (mixers["mixed-plain"][0].match, mixers["mixed-plain"][0].sse_log2) == (False, 0)
     assert mixers["mixed-lanes"][0].set_ids == tuple(range(8))
     assert coded["seven-lanes"][0].lanes == 7
     assert coded["lane-a-byte"][0].lanes == coded["lane-a-byte"][0].n_plain

@@ -14,7 +14,7 @@ def test_settings_survive_packing(level, n_bytes):
     assert MixerSettings.unpack(settings.pack()) == settings
 
 
-BAD = [(0, 0), (0, 3), (1, 9), (2, 3), (2, 25), (3, 17), (9, 128), (10, 0), (11, 2)]
+BAD = [(0, 0), (0, 3), (1, 9), (2, 3), (2, 25), (3, 17), (3, 7), (10, 0), (11, 2)]
 
 
 @pytest.mark.parametrize(("place", "value"), BAD)
@@ -22,6 +22,13 @@ def test_bad_parameters_are_refused(place, value):
     packed = bytearray(settings_for(NORMAL, 1000, 0).pack())
     packed[place] = value
     with pytest.raises(ValueError, match="mixer"):
+        MixerSettings.unpack(bytes(packed))
+
+
+def test_some_context_is_needed_beside_the_match_model():
+    packed = bytearray(settings_for(NORMAL, 1000, 0).pack())
+    packed[6:10] = bytes([0, 0, 0, 128])
+    with pytest.raises(ValueError, match="contexts must be at least one"):
         MixerSettings.unpack(bytes(packed))
 
 

@@ -1,0 +1,150 @@
+"""What each part of the mixer is worth: ideal bytes of files with that part switched off.
+
+The network's probabilities of a file are computed once; then one mixer runs over them for each variant.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fscompress.bench.blocks import blocks
+from fscompress.bench.decisions import Steps, decisions, mixed_cost, network_cost
+from fscompress.engine import Engine
+from fscompress.errors import RefusedError
+from fscompress.levels import Level, plan
+from fscompress.mixer import BEST, MixerSettings, settings_for
+from fscompress.mixer.settings import BLANK_PRIORS, MATCH_BIT, SET_MATCH, SET_NETWORK, mask
+
+# Names of docs/INTEGER.md, 7.5 and 7.8, by number.
+CONTEXTS = (
+    "order 1",
+    "order 2",
+    "order 3",
+    "order 4",
+    "order 5",
+    "order 6",
+    "word",
+    "two words",
+    "shape of six runs",
+    "brackets",
+    "predicted byte and length of the match",
+    "brackets and shape of three runs",
+    "column and byte above",
+    "four bytes, high bits",
+    "word and first byte of the line",
+    "what followed two bytes",
+    "key and two bytes",
+    "word and the one before the last",
+    "column and last byte",
+    "shape of four runs",
+    "same field of the line before",
+    "sparse: bytes 2 and 3",
+    "sparse: bytes 2 to 4",
+    "what followed one byte",
+    "two code points",
+    "two bytes above",
+    "tag",
+    "indentation and first byte of the line",
+    "shape of three runs and last byte",
+    "order 7",
+    "shape of five runs and two bytes",
+)
+SETS = (
+    "by match",
+    "by bits of this byte",
+    "by last byte",
+    "by highest order known",
+    "by network and match",
+    "by byte before the last",
+    "by classes of three bytes",
+    "by length of the word",
+)
+LPAQ = mask(0, 1, 2, 3, 4, 5, 6, MATCH_BIT)
+WHOLE, CONTEXT_GROUP, SET_GROUP, STAGE_GROUP, LPAQ_GROUP = "", "context", "weight set", "stage", "lpaq class"
+GROUPS = (WHOLE, CONTEXT_GROUP, SET_GROUP, STAGE_GROUP, LPAQ_GROUP)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Settings to change in every block's mixer; ``changes`` is None for the network without a mixer."""
+
+    group: str
+    name: str
+    changes: Mapping[str, int] | None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Ideal bytes of each file with one variant; ``percents`` and ``percent`` say how much that is above the whole."""
+
+    group: str
+    name: str
+    n_bytes: tuple[float, ...]
+    percents: tuple[float, ...]
+    percent: float
+
+    @property
+    def total(self) -> float:
+        """Ideal bytes of all files."""
+        return sum(self.n_bytes)
+
+
+def variants(settings: MixerSettings) -> Iterator[Variant]:
+    """Everything on, then each part of the settings switched off, then smaller mixers.
+
+    ``settings`` are those of any block: a level's contexts and sets do not depend on the block's length.
+    """
+    contexts, sets = settings.contexts, settings.sets
+    yield Variant(WHOLE, "everything on", {})
+    for i in settings.context_ids:
+        yield Variant(CONTEXT_GROUP, CONTEXTS[i], {"contexts": contexts & ~mask(i)})
+    for i in settings.set_ids:
+        yield Variant(SET_GROUP, SETS[i], {"sets": sets & ~mask(i)})
+    alone = {"n_networks": 0, "sets": sets & ~mask(SET_NETWORK)}
+    yield Variant(STAGE_GROUP, "match model", {"contexts": contexts & ~mask(MATCH_BIT)})
+    yield Variant(STAGE_GROUP, "SSE stages", {"sse_log2": 0})
+    yield Variant(STAGE_GROUP, f"second layer: one weight set, {SETS[SET_MATCH]}", {"sets": mask(SET_MATCH)})
+    yield Variant(STAGE_GROUP, "stored priors", {"priors": BLANK_PRIORS})
+    yield Variant(STAGE_GROUP, "network", alone)
+    yield Variant(STAGE_GROUP, "mixer: network alone", None)
+    lpaq = {"contexts": LPAQ, "level": BEST}  # the stored weights of best are the only ones for all these contexts
+    yield Variant(LPAQ_GROUP, "orders 1 to 6, word and match alone", lpaq)
+    yield Variant(LPAQ_GROUP, "the same without network", lpaq | alone)
+
+
+def ablate(
+    files: Sequence[bytes], chosen: Level, engine: Engine, tell: Callable[[str], None] = lambda _line: None
+) -> list[Loss]:
+    """Losses of all variants, by group and within a group the largest first; ``tell`` hears each when it is there.
+
+    Args:
+        files: none empty; each is cut into the level's blocks.
+    Raises:
+        RefusedError: the level has no mixer.
+    """
+    if chosen.mixing is None:
+        raise RefusedError(f"level '{chosen.name}' has no mixer to take parts from; choose normal or best")
+    known = [[_known(plain, chosen, engine) for plain in blocks(data, chosen)] for data in files]
+    losses: list[Loss] = []
+    for variant in variants(settings_for(chosen.mixing, len(files[0]), 1)):
+        n_bytes = tuple(sum(_cost(variant, *block) for block in file) for file in known)
+        whole = losses[0].n_bytes if losses else n_bytes
+        percents = tuple(_percent(n, base) for n, base in zip(n_bytes, whole, strict=True))
+        losses.append(Loss(variant.group, variant.name, n_bytes, percents, _percent(sum(n_bytes), sum(whole))))
+        tell(f"{variant.group} {variant.name}: {losses[-1].percent:+.2f} %".lstrip())
+    return sorted(losses, key=lambda loss: (GROUPS.index(loss.group), -loss.percent))
+
+
+def _known(plain: bytes, chosen: Level, engine: Engine) -> tuple[MixerSettings, list[Steps]]:
+    """The level's settings for a block, and the block's decisions."""
+    planned = plan(chosen, len(plain), 1)
+    return MixerSettings.unpack(planned.parameters), decisions(plain, planned.lanes, engine)
+
+
+def _cost(variant: Variant, settings: MixerSettings, parts: list[Steps]) -> float:
+    if variant.changes is None:
+        return network_cost(parts)
+    return mixed_cost(replace(settings, **variant.changes), parts)
+
+
+def _percent(n_bytes: float, base: float) -> float:
+    return 100 * (n_bytes / base - 1)

@@ -1,0 +1,43 @@
+"""Blocks as an encoder cuts and codes them, one after the other in one thread, with a clock beside."""
+
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from fscompress.blocks import decode_block, encode_block
+from fscompress.container import CodedBlock
+from fscompress.engine import Engine
+from fscompress.levels import Level, Plan, predictor
+
+Result = TypeVar("Result")
+
+
+def blocks(data: bytes, chosen: Level) -> Iterator[bytes]:
+    """The blocks of ``data`` at that level."""
+    size = 1 << chosen.block_log2
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+def encode(plain: bytes, planned: Plan, engines: Sequence[Engine]) -> CodedBlock:
+    """One block coded as planned; its ``coded`` are the bytes that a file would hold."""
+    predicting = predictor(planned, len(plain), engines)
+    coded = encode_block(plain, planned.lanes, predicting, _silent)
+    return CodedBlock(planned.scheme, planned.lanes, planned.parameters, len(plain), zlib.crc32(plain), coded)
+
+
+def decode(block: CodedBlock, engines: Sequence[Engine]) -> bytes:
+    """The plain bytes; raises ChecksumError if they are not those that were encoded."""
+    planned = Plan(block.scheme, block.lanes, block.parameters)
+    return decode_block(block, predictor(planned, block.n_plain, engines), _silent)
+
+
+def timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    """The result of ``work`` and the seconds that it took."""
+    began = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - began
+
+
+def _silent(_n_bytes: int) -> None:
+    """Reports no progress."""

@@ -1,0 +1,64 @@
+"""The decisions of a block whose bytes are known, what network and mixer say of them, and what they cost to code."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fscompress.engine import Engine
+from fscompress.lanes import active_lanes, to_rows
+from fscompress.mixer import Mixer, MixerSettings, priors_of
+from fscompress.predictor import NetworkPredictor
+
+U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
+ONE = 1 << 16  # the unit of p1
+
+
+@dataclass(frozen=True)
+class Steps:
+    """T steps with the same A active lanes: ``data`` uint8 [T, A], ``network`` p1 uint16 [T, 8, 1, A]."""
+
+    data: U8
+    network: U16
+
+    @property
+    def bits(self) -> U8:
+        """uint8 [T, 8, A], most significant bit first."""
+        return np.unpackbits(self.data[:, None], axis=1)
+
+
+def decisions(plain: bytes, lanes: int, engine: Engine) -> list[Steps]:
+    """What the network says of a block: its whole steps, then a shorter last one where lanes are not all equal."""
+    rows, whole = to_rows(plain, lanes), len(plain) // lanes
+    network, p1 = NetworkPredictor(engine, len(plain), lanes), np.empty((len(rows), 8, 1, lanes), np.uint16)
+    for t, row in enumerate(rows):
+        n = active_lanes(len(plain), lanes, t)
+        said = np.empty((8, n), np.uint16)
+        network.predict(row[:n], said)
+        p1[t, :, 0, :n] = said
+    rest = len(plain) % lanes
+    parts = [(rows[:whole], p1[:whole]), (rows[whole:, :rest], p1[whole:, ..., :rest])]
+    return [Steps(np.ascontiguousarray(data), np.ascontiguousarray(said)) for data, said in parts if data.size]
+
+
+def mixed_p1(settings: MixerSettings, parts: list[Steps]) -> list[U16]:
+    """p1 uint16 [T, 8, A] of a mixer with these settings, for each part of one block."""
+    mixer = Mixer(settings, sum(part.data.size for part in parts), priors_of(settings))
+    return [mixer.run_steps(part.data, part.network if settings.n_networks else None) for part in parts]
+
+
+def cost(part: Steps, p1: U16) -> float:
+    """Ideal code length in bytes of the part's decisions at p1 (uint16 [T, 8, A], 1..65535)."""
+    taken = np.where(part.bits, p1, ONE - p1.astype(np.int32))
+    return float(16 * taken.size - np.log2(taken).sum()) / 8
+
+
+def network_cost(parts: list[Steps]) -> float:
+    """Ideal bytes of the network alone."""
+    return sum(cost(part, part.network[:, :, 0]) for part in parts)
+
+
+def mixed_cost(settings: MixerSettings, parts: list[Steps]) -> float:
+    """Ideal bytes with a mixer of these settings."""
+    return sum(cost(part, p1) for part, p1 in zip(parts, mixed_p1(settings, parts), strict=True))

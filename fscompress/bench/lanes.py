@@ -1,0 +1,86 @@
+"""Size and speed against the number of lanes: what the lane rule of each level is chosen from."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from fscompress.bench.blocks import blocks, decode, encode, timed
+from fscompress.container import SCHEME_NETWORK
+from fscompress.engine import Engine
+from fscompress.errors import EngineError
+from fscompress.levels import Level, Plan, plan
+from fscompress.mixer import MixerSettings
+
+TRIED = (1, 2, 4, 8, 16, 32, 64)
+MIN_LANE_BYTES = 512  # of a block; shorter lanes are not tried
+WARM_UP_BYTES = 2048
+
+
+@dataclass(frozen=True)
+class LaneRow:
+    """Real coded bytes of a file's first ``n_plain`` bytes, each block without its record, after a round trip.
+
+    Args:
+        lanes: of every full block; ``chosen`` where the level's own rule says so.
+        encode_seconds, decode_seconds: of all blocks one after the other, median of the runs.
+    """
+
+    file: str
+    level: str
+    n_plain: int
+    lanes: int
+    chosen: bool
+    n_coded: int
+    encode_seconds: float
+    decode_seconds: float
+
+    @property
+    def encode_speed(self) -> float:
+        """kB (1000 bytes) of text a second."""
+        return self.n_plain / 1000 / self.encode_seconds
+
+    @property
+    def decode_speed(self) -> float:
+        """kB (1000 bytes) of text a second."""
+        return self.n_plain / 1000 / self.decode_seconds
+
+
+def prefixes(data: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """The first bytes of ``data``, of each size that it has; all of it where it has none."""
+    return [data[:size] for size in sizes if size <= len(data)] or [data]
+
+
+def lanes_to_try(chosen: Level, n_bytes: int) -> list[int]:
+    """Lanes of a block of ``n_bytes``, ascending; the level's own choice is among them."""
+    own = plan(chosen, n_bytes, 1).lanes
+    return sorted({own, *(lanes for lanes in TRIED if lanes == 1 or lanes * MIN_LANE_BYTES <= n_bytes)})
+
+
+def measure_lanes(file: str, data: bytes, chosen: Level, engine: Engine, runs: int = 1) -> Iterator[LaneRow]:
+    """A row for each number of lanes; ``data`` is not empty.  Raises EngineError if it does not come back."""
+    full = min(len(data), 1 << chosen.block_log2)
+    for lanes in lanes_to_try(chosen, full):
+        _round_trip(data[:WARM_UP_BYTES], chosen, lanes, engine)
+        trips = [_round_trip(data, chosen, lanes, engine) for _ in range(runs)]
+        own = lanes == plan(chosen, full, 1).lanes
+        medians = (statistics.median(trip[which] for trip in trips) for which in (1, 2))
+        yield LaneRow(file, chosen.name, len(data), lanes, own, trips[0][0], *medians)
+
+
+def _round_trip(data: bytes, chosen: Level, lanes: int, engine: Engine) -> tuple[int, float, float]:
+    """Coded bytes, seconds to encode, seconds to decode."""
+    plain = list(blocks(data, chosen))
+    plans = [_with_lanes(plan(chosen, len(block), 1), min(lanes, len(block))) for block in plain]
+    pairs = list(zip(plain, plans, strict=True))
+    coded, encode_seconds = timed(lambda: [encode(block, planned, [engine]) for block, planned in pairs])
+    decoded, decode_seconds = timed(lambda: [decode(block, [engine]) for block in coded])
+    if decoded != plain:
+        raise EngineError(f"level '{chosen.name}', {lanes} lanes: decoding did not give the input back")
+    return sum(len(block.coded) for block in coded), encode_seconds, decode_seconds
+
+
+def _with_lanes(planned: Plan, lanes: int) -> Plan:
+    if planned.scheme == SCHEME_NETWORK:
+        return replace(planned, lanes=lanes)
+    settings = replace(MixerSettings.unpack(planned.parameters), lanes=lanes)
+    return replace(planned, lanes=lanes, parameters=settings.pack())

@@ -1,0 +1,101 @@
+"""Time of network, mixer and coder apart, on one block and in one thread, beside that of the whole."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fscompress.bench.blocks import blocks, decode, encode, timed
+from fscompress.bench.decisions import U16, Steps, decisions, mixed_p1
+from fscompress.coder import BinaryEncoder
+from fscompress.container import SCHEME_NETWORK
+from fscompress.engine import Engine, IntegerModel
+from fscompress.engine.products import product_class
+from fscompress.lanes import active_lanes, to_rows
+from fscompress.levels import Level, Plan, plan
+from fscompress.mixer import MixerSettings
+
+WARM_UP_BYTES = 2048
+RUN_STEPS = 64  # of one call to the coder
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Microseconds for each of ``n_plain`` bytes, the best of the runs.
+
+    Args:
+        network: the engine alone, ``products`` its matrix products alone.
+        mixer: all decisions with the network's p1 given, set-up included; nothing at a level without one.
+        coder: the range encoder on p1 that are given.
+        encode, decode: the whole block as a file's.
+    """
+
+    file: str
+    level: str
+    n_plain: int
+    lanes: int
+    network: float
+    products: float
+    mixer: float
+    coder: float
+    encode: float
+    decode: float
+
+
+def measure_parts(file: str, data: bytes, chosen: Level, model: IntegerModel, engine: Engine, runs: int = 1) -> Parts:
+    """Measures the first block of ``data`` (not empty)."""
+    plain = next(blocks(data, chosen))
+    planned = plan(chosen, len(plain), 1)
+    for work in _works(plain[:WARM_UP_BYTES], plan(chosen, len(plain[:WARM_UP_BYTES]), 1), model, engine):
+        work()
+    seconds = [min(timed(work)[1] for _ in range(runs)) for work in _works(plain, planned, model, engine)]
+    return Parts(file, chosen.name, len(plain), planned.lanes, *(1e6 * second / len(plain) for second in seconds))
+
+
+def _works(plain: bytes, planned: Plan, model: IntegerModel, engine: Engine) -> Iterator[Callable[[], object]]:
+    """Network, products, mixer, coder, encode, decode of one block, each to be called any number of times."""
+    parts = decisions(plain, planned.lanes, engine)
+    yield lambda: _run_network(plain, planned.lanes, engine)
+    yield _products(model, planned.lanes, -(-len(plain) // planned.lanes))
+    if planned.scheme == SCHEME_NETWORK:
+        p1 = [part.network[:, :, 0] for part in parts]
+        yield lambda: None
+    else:
+        settings = MixerSettings.unpack(planned.parameters)
+        p1 = mixed_p1(settings, parts)
+        yield lambda: mixed_p1(settings, parts)
+    yield lambda: _run_coder(parts, p1)
+    block = encode(plain, planned, [engine])
+    yield lambda: encode(plain, planned, [engine])
+    yield lambda: decode(block, [engine])
+
+
+def _run_network(plain: bytes, lanes: int, engine: Engine) -> None:
+    rows = to_rows(plain, lanes)
+    engine.start(lanes)
+    for t in range(1, len(rows)):
+        engine.advance(rows[t - 1, : active_lanes(len(plain), lanes, t)])
+
+
+def _products(model: IntegerModel, lanes: int, steps: int) -> Callable[[], None]:
+    """All matrix products of that many steps, of random states uint8 [lanes, columns]."""
+    rng = np.random.default_rng(0)
+    weights = [*(cell.weight for cell in model.cells), model.output]
+    states = [rng.integers(1, 256, (lanes, weight.shape[1]), np.uint8) for weight in weights]
+    pairs = [(product_class()(weight), state) for weight, state in zip(weights, states, strict=True)]
+
+    def run() -> None:
+        for _ in range(steps):
+            for product, state in pairs:
+                product(state)
+
+    return run
+
+
+def _run_coder(parts: list[Steps], p1: list[U16]) -> None:
+    coder = BinaryEncoder()
+    for part, probabilities in zip(parts, p1, strict=True):
+        bits = part.bits
+        for t in range(0, len(bits), RUN_STEPS):
+            coder.encode(bits[t : t + RUN_STEPS].reshape(-1), probabilities[t : t + RUN_STEPS].reshape(-1))
+    coder.finish()

@@ -1,0 +1,223 @@
+"""What a level's parts save and take: rows that are there, add up and come from the very mixer that codes."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from fscompress.bench.ablation import CONTEXTS, SETS, Loss, ablate, variants
+from fscompress.bench.blocks import blocks, decode, encode
+from fscompress.bench.decisions import cost, decisions, mixed_cost, mixed_p1, network_cost
+from fscompress.bench.lanes import lanes_to_try, measure_lanes, prefixes
+from fscompress.bench.parts import measure_parts
+from fscompress.cli.app import group
+from fscompress.engine.evaluation import integer_bits_per_byte
+from fscompress.errors import EngineError, RefusedError
+from fscompress.levels import LEVELS, Level, plan
+from fscompress.mixer import BEST, Mixer, MixerSettings, priors_of, settings_for
+from fscompress.mixer.settings import MATCH_BIT, N_CONTEXTS, SET_ROWS
+from tests.helpers import cpu, text, tiny
+
+NORMAL = LEVELS["normal"]
+SMALL_BLOCKS = Level("normal", 9, NORMAL.mixing)
+
+
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(group, ["bench", *words])
+
+
+def by_name(losses: list[Loss]) -> dict[str, Loss]:
+    return {f"{loss.group} {loss.name}".strip(): loss for loss in losses}
+
+
+def test_names_are_as_many_as_the_mixer_has() -> None:
+    assert len(set(CONTEXTS)) == N_CONTEXTS == 31
+    assert len(set(SETS)) == len(SET_ROWS)
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 7])
+def test_decisions_are_those_of_the_network(lanes: int) -> None:
+    plain = text(601)
+    parts = decisions(plain, lanes, cpu(tiny()))
+    assert [part.data.shape for part in parts] == [(601 // lanes, lanes), *([(1, 601 % lanes)] if 601 % lanes else [])]
+    assert all(part.network.shape == (len(part.data), 8, 1, part.data.shape[1]) for part in parts)
+    whole = plain[: len(plain) // lanes * lanes]
+    expected = integer_bits_per_byte(tiny(), whole, lanes) * len(whole) / 8
+    assert network_cost(decisions(whole, lanes, cpu(tiny()))) == pytest.approx(expected)
+
+
+def test_cost_is_what_the_coder_spends() -> None:
+    plain = text(2003)
+    planned = plan(NORMAL, len(plain), 1)
+    ideal = mixed_cost(MixerSettings.unpack(planned.parameters), decisions(plain, planned.lanes, cpu(tiny())))
+    block = encode(plain, planned, [cpu(tiny())])
+    assert ideal <= len(block.coded) <= ideal + 12
+    assert decode(block, [cpu(tiny())]) == plain
+
+
+def test_everything_on_is_the_mixer_itself() -> None:
+    plain = text(1500)
+    settings = settings_for(NORMAL.mixing or 0, len(plain), 1)
+    (part,) = decisions(plain, settings.lanes, cpu(tiny()))
+    p1 = Mixer(settings, len(plain), priors_of(settings)).run_steps(part.data, part.network)
+    assert np.array_equal(p1, mixed_p1(settings, [part])[0])
+    losses = ablate([plain], NORMAL, cpu(tiny()))
+    assert losses[0].n_bytes == (cost(part, p1),)
+    assert (losses[0].percents, losses[0].percent, losses[0].name) == ((0.0,), 0.0, "everything on")
+    assert by_name(losses)["stage mixer: network alone"].total == pytest.approx(network_cost([part]))
+
+
+def test_every_part_is_switched_off_once() -> None:
+    files = [text(1500), text(700, 5000)]
+    losses = ablate(files, NORMAL, cpu(tiny()))
+    settings = settings_for(NORMAL.mixing or 0, 1500, 1)
+    assert len(losses) == len(by_name(losses)) == 1 + len(settings.context_ids) + len(settings.set_ids) + 6 + 2
+    assert sum(loss.n_bytes == losses[0].n_bytes for loss in losses) == 1
+    for loss in losses:
+        assert loss.total == pytest.approx(sum(loss.n_bytes))
+        assert loss.percent == pytest.approx(100 * (loss.total / losses[0].total - 1))
+    for one, following in pairwise(losses):
+        assert one.group != following.group or one.percent >= following.percent
+    assert by_name(losses)["stage mixer: network alone"].percent > 0
+
+
+def test_variants_switch_off_what_they_say() -> None:
+    settings = settings_for(BEST, 1000, 1)
+    changed = {f"{one.group} {one.name}": replace(settings, **one.changes or {}) for one in variants(settings)}
+    for i, name in enumerate(CONTEXTS):
+        assert {*settings.context_ids} - {*changed[f"context {name}"].context_ids} == {i}
+    for i, name in enumerate(SETS):
+        assert {*settings.set_ids} - {*changed[f"weight set {name}"].set_ids} == {i}
+    assert settings.match
+    assert changed["stage match model"].contexts == settings.contexts - (1 << MATCH_BIT)
+    assert changed["stage SSE stages"].sse_log2 == changed["stage network"].n_networks == 0
+    assert changed["stage stored priors"].priors == 0
+    assert changed["stage second layer: one weight set, by match"].set_ids == (0,)
+    lpaq = changed["lpaq class orders 1 to 6, word and match alone"]
+    assert (lpaq.context_ids, lpaq.match) == ((0, 1, 2, 3, 4, 5, 6), True)
+
+
+def test_a_long_file_is_measured_block_by_block() -> None:
+    plain, engine = text(1100), cpu(tiny())
+    assert [len(block) for block in blocks(plain, SMALL_BLOCKS)] == [512, 512, 76]
+    whole = ablate([plain], SMALL_BLOCKS, engine)[0].total
+    apart = sum(ablate([block], SMALL_BLOCKS, engine)[0].total for block in blocks(plain, SMALL_BLOCKS))
+    assert whole == pytest.approx(apart)
+    assert {row.lanes for row in measure_lanes("a", plain, SMALL_BLOCKS, engine)} == {1}
+
+
+def test_a_level_without_mixer_has_no_ablation() -> None:
+    with pytest.raises(RefusedError, match="level 'fast' has no mixer"):
+        ablate([text(10)], LEVELS["fast"], cpu(tiny()))
+
+
+@pytest.mark.parametrize("name", ["fast", "normal"])
+def test_lanes_are_measured_on_real_blocks(name: str) -> None:
+    plain, chosen = text(4100), LEVELS[name]
+    rows = list(measure_lanes("a", plain, chosen, cpu(tiny()), runs=2))
+    assert [row.lanes for row in rows] == lanes_to_try(chosen, len(plain)) == [1, 2, 4, 8]
+    planned = plan(chosen, len(plain), 1)
+    (own,) = (row for row in rows if row.chosen)
+    assert (own.lanes, own.n_plain, own.level) == (planned.lanes, len(plain), name)
+    assert own.n_coded == len(encode(plain, planned, [cpu(tiny())]).coded)
+    assert all(row.encode_speed > 0 and row.decode_speed > 0 for row in rows)
+
+
+def test_lanes_that_do_not_come_back_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fscompress.bench.lanes.decode", lambda block, engines: b"")
+    with pytest.raises(EngineError, match="level 'normal', 1 lanes: decoding did not give the input back"):
+        next(measure_lanes("a", text(600), NORMAL, cpu(tiny())))
+
+
+@pytest.mark.parametrize("n_bytes", [1, 600, 40_000, 100_000, 10_000_000])
+@pytest.mark.parametrize("chosen", LEVELS.values(), ids=LEVELS)
+def test_the_levels_own_lanes_are_tried(chosen: Level, n_bytes: int) -> None:
+    tried = lanes_to_try(chosen, n_bytes)
+    assert tried[0] == 1
+    assert plan(chosen, n_bytes, 1).lanes in tried
+
+
+def test_prefixes() -> None:
+    assert prefixes(b"abcdef", (2, 4, 9)) == [b"ab", b"abcd"]
+    assert prefixes(b"abcdef", (9,)) == [b"abcdef"]
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_parts_are_all_timed(name: str) -> None:
+    row = measure_parts("a", text(700), LEVELS[name], tiny(), cpu(tiny()), runs=2)
+    assert (row.file, row.level, row.n_plain) == ("a", name, 700)
+    assert min(row.network, row.products, row.coder, row.encode, row.decode) > 0
+    assert row.mixer > 0 or name == "fast"
+
+
+def check_ablation(report: Any) -> None:
+    assert report["files"] == {"a.txt": 600}
+    assert [*report["levels"]] == ["normal"]
+    first, *others = report["levels"]["normal"]
+    assert first["total"] == first["n_bytes"][0] > 0
+    assert {"context", "weight set", "stage", "lpaq class"} == {row["group"] for row in others}
+
+
+def check_lanes(report: Any) -> None:
+    assert [(row["level"], row["n_plain"], row["lanes"]) for row in report] == [
+        ("normal", 300, 1),
+        ("normal", 600, 1),
+    ]
+    assert report[0]["encode_speed"] > 0
+
+
+def check_parts(report: Any) -> None:
+    assert [row["level"] for row in report] == ["normal", "best"]
+    assert report[0]["n_plain"] == 600
+
+
+MODES = pytest.mark.parametrize(
+    ("mode", "titles", "check"),
+    [
+        ("ablation", ["group", "without", "a.txt", "all"], check_ablation),
+        ("lanes", ["level", "bytes", "lanes", "coded", "bpc"], check_lanes),
+        ("parts", ["level", "bytes", "lanes", "network", "(products)", "mixer", "coder"], check_parts),
+    ],
+)
+
+
+@MODES
+def test_command(installed: Path, here: Path, mode: str, titles: list[str], check: Callable[[Any], None]) -> None:
+    Path("a.txt").write_bytes(text(600))
+    words = [f"--{mode}", "a.txt", "--sizes", "600,300"]
+    result = invoke(*words, "--json")
+    assert result.exit_code == 0, result.stderr
+    check(json.loads(result.stdout))
+    printed = invoke(*words).stdout.splitlines()
+    assert any(line.split()[: len(titles)] == titles for line in printed)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ablation", "--lanes", "a.txt"], "--ablation and --lanes exclude each other"),
+        (["--train", "--parts", "a.txt"], "--train and --parts exclude each other"),
+        (["--parts"], "--parts needs a FILE"),
+        (["--ablation", "--level", "fast", "a.txt"], "level fast has not"),
+        (["--lanes", "--sizes", "10,x", "a.txt"], "'10,x' is not a list of positive numbers"),
+        (["--lanes", "--sizes", "0", "a.txt"], "'0' is not a list of positive numbers"),
+    ],
+)
+def test_wrong_usage(here: Path, words: list[str], message: str) -> None:
+    Path("a.txt").write_bytes(text(600))
+    result = invoke(*words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_an_empty_file_is_refused(installed: Path, here: Path) -> None:
+    Path("a.txt").write_bytes(b"")
+    result = invoke("--parts", "a.txt")
+    assert result.exit_code == 1
+    assert "a.txt: is empty" in result.stderr
