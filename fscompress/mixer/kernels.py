@@ -7,7 +7,8 @@ Bounds: |input| <= 2847 < 2^12, |weight| < 2^23 (20 fraction bits), at most 113 
 with the format's 4).  A product of the sum is (weight >> 5) * input < 2^18 * 2847 < 2^30, shifted by 8 below 2^22,
 summed below 2^29.  A weight's step is input * error with |error| < 2^19, so below 2^31 - 2^13, and the 2^13 added for
 rounding cannot overflow. Scalars are int64.  Rows are addressed by (lane, place), never sliced: a view costs atomic
-reference counts.
+reference counts.  Where speed counts, indices are uint64: numba asks of signed ones whether they are negative, and
+then LLVM makes no vectors.
 """
 
 import numpy as np
@@ -88,8 +89,8 @@ SSE_SHIFT = 5
 @kernel
 def dot(weights, at, inputs, lane, start, n):
     """Weighted sum of n inputs, 8 fraction bits, not yet clipped."""
-    total = i32(0)
-    for i in range(n):
+    total, at, lane, start = i32(0), u64(at), u64(lane), u64(start)
+    for i in range(u64(n)):
         total = i32(total + i32(i32(i32(weights[at + i] >> i32(5)) * inputs[lane, start + i]) >> i32(8)))
     return i64(total) >> 7
 
@@ -97,8 +98,8 @@ def dot(weights, at, inputs, lane, start, n):
 @kernel
 def train(weights, at, inputs, lane, start, n, error):
     """One gradient step on n weights, saturating."""
-    e = i32(max(-ERROR_LIMIT, min(ERROR_LIMIT, error)))
-    for i in range(n):
+    e, at, lane, start = i32(max(-ERROR_LIMIT, min(ERROR_LIMIT, error))), u64(at), u64(lane), u64(start)
+    for i in range(u64(n)):
         w = i32(weights[at + i] + i32(i32(i32(inputs[lane, start + i] * e) + i32(8192)) >> i32(14)))
         weights[at + i] = max(i32(-WEIGHT_LIMIT), min(i32(WEIGHT_LIMIT), w))
 
