@@ -4,6 +4,7 @@ Kernels may be compiled for any processor and still give the same bytes, because
 """
 
 import atexit
+import hashlib
 import os
 import shutil
 import tempfile
@@ -15,13 +16,23 @@ from typing import Any
 from fscompress.settings import cache_folder
 
 
+def kernel_sources_digest(package: Path = Path(__file__).parent) -> str:
+    """A name for the sources of all kernels: numba itself looks only at a kernel's own file, not at those it calls."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        text = path.read_bytes()
+        if b"fscompress.jit import" in text or path.parent.name in ("mixer", "engine", "coder"):
+            digest.update(path.name.encode() + b"\0" + text)
+    return digest.hexdigest()[:16]
+
+
 @cache
 def _kernel_cache() -> Path:
     """The folder for compiled kernels; where the user's cache folder cannot be written, one for this process alone.
 
     Never a folder of a known name that all users can write: numba's cache is trusted code.
     """
-    folder = cache_folder() / "kernels"
+    folder = cache_folder() / "kernels" / kernel_sources_digest()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):

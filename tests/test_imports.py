@@ -23,7 +23,7 @@ HOMES = {
     "click": ("cli/",),
     "tqdm": ("cli/",),
     "struct": ("container/",),
-    "hashlib": ("container/", "engine/", "store.py", "corpora/"),  # files, models, downloads
+    "hashlib": ("container/", "engine/", "store.py", "corpora/", "jit.py"),  # files, models, downloads, kernels
     "pickle": (),
     "marshal": (),
     "shelve": (),

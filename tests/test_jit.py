@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fscompress.jit import kernel_sources_digest
 from tests.conftest import child_environment
 
 ASK = "import os, fscompress.jit; print(os.environ['NUMBA_CACHE_DIR'])"
@@ -17,8 +18,9 @@ def kernel_folder(cache: Path) -> Path:
 
 
 def test_kernels_are_kept_in_the_cache_folder(tmp_path: Path) -> None:
-    assert kernel_folder(tmp_path / "cache") == tmp_path / "cache" / "kernels"
-    assert (tmp_path / "cache" / "kernels").is_dir()
+    folder = kernel_folder(tmp_path / "cache")
+    assert folder == tmp_path / "cache" / "kernels" / kernel_sources_digest()
+    assert folder.is_dir()
 
 
 def test_an_unwritable_cache_gives_a_private_folder_each_time_and_no_litter(tmp_path: Path) -> None:
@@ -27,3 +29,19 @@ def test_an_unwritable_cache_gives_a_private_folder_each_time_and_no_litter(tmp_
     assert first != second
     assert not first.exists()
     assert not second.exists()
+
+
+def test_a_change_of_any_kernel_source_renames_the_cache(tmp_path: Path) -> None:
+    """Else a kernel compiled with constants of another file's old version would code wrong bytes."""
+    (tmp_path / "mixer").mkdir()
+    layout, kernels, other = tmp_path / "mixer" / "layout.py", tmp_path / "decisions.py", tmp_path / "store.py"
+    layout.write_text("A = 1")
+    kernels.write_text("from fscompress.jit import kernel")
+    other.write_text("B = 1")
+    before = kernel_sources_digest(tmp_path)
+    other.write_text("B = 2")
+    assert kernel_sources_digest(tmp_path) == before
+    layout.write_text("A = 2")
+    changed = kernel_sources_digest(tmp_path)
+    kernels.write_text("from fscompress.jit import kernel, x")
+    assert len({before, changed, kernel_sources_digest(tmp_path)}) == 3

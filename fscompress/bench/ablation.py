@@ -11,7 +11,7 @@ from fscompress.bench.decisions import Steps, decisions, mixed_cost, network_cos
 from fscompress.engine import Engine
 from fscompress.errors import RefusedError
 from fscompress.levels import Level, plan
-from fscompress.mixer import BEST, MixerSettings, settings_for
+from fscompress.mixer import MixerSettings, settings_for
 from fscompress.mixer.settings import BLANK_PRIORS, MATCH_BIT, SET_MATCH, SET_NETWORK, mask
 
 # Names of docs/INTEGER.md, 7.5 and 7.8, by number.
@@ -106,7 +106,7 @@ def variants(settings: MixerSettings) -> Iterator[Variant]:
     yield Variant(STAGE_GROUP, "stored priors", {"priors": BLANK_PRIORS})
     yield Variant(STAGE_GROUP, "network", alone)
     yield Variant(STAGE_GROUP, "mixer: network alone", None)
-    lpaq = {"contexts": LPAQ, "level": BEST}  # the stored weights of best are the only ones for all these contexts
+    lpaq = {"contexts": LPAQ}
     yield Variant(LPAQ_GROUP, "orders 1 to 6, word and match alone", lpaq)
     yield Variant(LPAQ_GROUP, "the same without network", lpaq | alone)
 

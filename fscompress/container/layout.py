@@ -90,7 +90,7 @@ END = Layout(
     ("record_crc32", "I"),
 )
 MIXED = Fields(  # parameters of scheme 1
-    ("level", "B"),
+    ("rate", "B"),
     ("n_networks", "B"),
     ("table_log2", "B"),
     ("sse_log2", "B"),

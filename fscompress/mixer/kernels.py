@@ -19,7 +19,6 @@ from fscompress.mixer.layout import (
     ACTIVE,
     BIT,
     CONTEXTS,
-    FINAL_RATE,
     FINAL_ROW,
     FINAL_WEIGHTS,
     FINAL_WIDTH,
@@ -84,6 +83,7 @@ WEIGHT_LIMIT = (1 << 23) - 1
 ERROR_LIMIT = (1 << 19) - 1
 CENTRED_SHIFT = 5  # p1 - 1/2 as an input: 32767 >> 5 = 1023
 SSE_SHIFT = 5
+FINAL_RATE = 60  # of the second layer's weights
 
 
 @kernel
@@ -254,7 +254,7 @@ def _update_lane(shape, lanes, lane, slots, maps, weights, inputs, bit_value, ra
             width,
             ((bit_value << 16) - lanes[lane, SET_P1 + j]) * rate >> 6,
         )
-    error = ((bit_value << 16) - lanes[lane, MIXED_P1]) * shape[FINAL_RATE] >> 6
+    error = ((bit_value << 16) - lanes[lane, MIXED_P1]) * FINAL_RATE >> 6
     train(weights, lanes[lane, FINAL_ROW], inputs, lane, width, FINAL_WIDTH, error)
     if shape[SSE_MASK] > 0:
         target = bit_value * 0xFFFFFFFF

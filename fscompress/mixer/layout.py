@@ -71,10 +71,9 @@ N_CONTEXT_BLOCKS = 4
     FINAL_WEIGHTS,  # offset in weights
     RATE_FLOOR,  # learning rate of the sets: floor + start * 1024 / (1024 + decisions / 8)
     RATE_START,
-    FINAL_RATE,
     STARTED,
     MATCHING,
-) = range(24)
+) = range(23)
 CHOSEN_IDS = 24  # 31 places
 SET_IDS = 56  # 8 places
 SET_OFFSETS = 64  # 8 places: offset in weights of the set with that number

@@ -55,7 +55,7 @@ class Mixer:
         shape[[at.TABLE_MASK, at.SSE_MASK]] = (1 << settings.table_log2) - 1, (1 << settings.sse_log2) - 1
         shape[at.MATCHING] = settings.match
         shape[[at.LINK_LOG2, at.STRIDE]] = link_log2, stride
-        shape[[at.RATE_FLOOR, at.RATE_START, at.FINAL_RATE]] = priors.rates
+        shape[[at.RATE_FLOOR, at.RATE_START]] = 4 * settings.rate, priors.rate_start
         shape[at.CHOSEN_IDS : at.CHOSEN_IDS + len(ids)] = ids
         shape[at.SET_IDS : at.SET_IDS + len(settings.set_ids)] = settings.set_ids
         self.slots = _aligned(16 << settings.table_log2, np.uint32)

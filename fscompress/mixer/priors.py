@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from fscompress.mixer.layout import MAPS_A_CONTEXT, N_MATCH_MAPS
-from fscompress.mixer.settings import BLANK_PRIORS, SET_ROWS, MixerSettings
+from fscompress.mixer.settings import BLANK_PRIORS, N_CONTEXTS, SET_ROWS, MixerSettings
 from fscompress.mixer.tables import history_probability
 
 STORED = Path(__file__).parent / "priors.safetensors"
 MAP_COUNT = 30  # a stored map counts as seen so often
 NODE_COUNT = 6
-TRAINED_RATES = (180, 600, 60)
+BLANK_START, TRAINED_START = 1600, 600
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Priors:
 
     ``context_maps`` uint32 [n_contexts, 1024], ``match_maps`` uint32 [32] (probability << 10 | count);
     ``node_slots`` uint32 [256] (slot format); ``set_rows`` number -> int32 [rows or 1, n_inputs], 20 fraction bits;
-    ``final_rows`` int32 [256 or 1, n_sets]; ``rates`` = floor and start of the sets' rate, rate of the final weights.
+    ``final_rows`` int32 [256 or 1, n_sets]; ``rate_start`` is what the learning rate of
+    the sets has beyond its floor at first.
     """
 
     context_maps: NDArray[np.uint32]
@@ -33,10 +34,10 @@ class Priors:
     node_slots: NDArray[np.uint32]
     set_rows: dict[int, NDArray[np.int32]]
     final_rows: NDArray[np.int32]
-    rates: tuple[int, int, int]
+    rate_start: int = BLANK_START
 
 
-def blank_priors(settings: MixerSettings, rates: tuple[int, int, int] = (180, 1600, 60)) -> Priors:
+def blank_priors(settings: MixerSettings) -> Priors:
     """Priors that know no data: registers counted, equal weights."""
     n_contexts, n_sets = len(settings.context_ids), len(settings.set_ids)
     one = 1 << 20
@@ -55,7 +56,6 @@ def blank_priors(settings: MixerSettings, rates: tuple[int, int, int] = (180, 16
         node_slots=np.full(256, 131072 << 14 | 1, dtype=np.uint32),
         set_rows=dict.fromkeys(range(len(SET_ROWS)), row),
         final_rows=np.full((1, n_sets), one // n_sets, dtype=np.int32),
-        rates=rates,
     )
 
 
@@ -70,30 +70,23 @@ def priors_of(settings: MixerSettings) -> Priors:
 
 
 def stored_priors(settings: MixerSettings, path: Path = STORED) -> Priors:
-    """The priors of ``settings`` from the file that ``priors_training`` wrote; what it lacks stays blank.
+    """The priors of ``settings`` from the file that ``export/priors.py`` wrote.
 
-    Maps are stored by context id (uint16 probabilities); weights by level and network or none, int16 with 12 fraction
-    bits, for all contexts of the level: columns of contexts not chosen are left out, further networks share.
+    Maps are stored as uint16 probabilities, weights as int16 with 12 fraction bits for all contexts and one network:
+    columns of contexts not chosen are left out, several networks share theirs.
     """
     blank, stored = blank_priors(settings), _load(path)
     ids = np.array(settings.context_ids)
     maps = stored["context_maps"][ids].astype(np.uint32) << np.uint32(16) | np.uint32(MAP_COUNT)
-    kind = f"{settings.level}.{min(settings.n_networks, 1)}"
     match = stored["match_maps"].astype(np.uint32) << np.uint32(16) | np.uint32(MAP_COUNT)
     nodes = stored["node_slots"].astype(np.uint32) << np.uint32(16) | np.uint32(NODE_COUNT << 8 | 1)
-    trained = replace(blank, context_maps=maps, match_maps=match, node_slots=nodes)
-    if f"{kind}.contexts" not in stored:
-        return trained
-    places = {int(i): k for k, i in enumerate(stored[f"{kind}.contexts"])}
-    if any(i not in places for i in settings.context_ids):
-        return trained
-    n = len(places)
-    columns = [0, 1, *(2 + 3 * places[int(i)] + c for i in ids for c in range(3)), 2 + 3 * n, 3 + 3 * n]
-    rows = dict(blank.set_rows)
+    n = 2 + 3 * N_CONTEXTS
+    columns = [0, 1, *(2 + 3 * int(i) + c for i in ids for c in range(3)), n, n + 1]
+    rows = {}
     for number in settings.set_ids:
-        if f"{kind}.set{number}" not in stored:
-            continue
-        all_columns = stored[f"{kind}.set{number}"].astype(np.int32) << 8
-        shared = all_columns[:, 4 + 3 * n :] // max(1, settings.n_networks)
-        rows[number] = np.concatenate([all_columns[:, columns], *[shared] * settings.n_networks], axis=1)
-    return replace(trained, set_rows=rows, rates=TRAINED_RATES)
+        weights = stored[f"set{number}"].astype(np.int32) << 8
+        shared = weights[:, n + 2 :] // max(1, settings.n_networks)
+        rows[number] = np.concatenate([weights[:, columns], *[shared] * settings.n_networks], axis=1)
+    return replace(
+        blank, context_maps=maps, match_maps=match, node_slots=nodes, set_rows=rows, rate_start=TRAINED_START
+    )

@@ -6,11 +6,10 @@ the stored ones are the means over all slices of the last pass.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
 from fscompress.mixer import layout as at
 from fscompress.mixer.mixer import Mixer, n_inputs
@@ -18,6 +17,8 @@ from fscompress.mixer.priors import Priors, blank_priors
 from fscompress.mixer.settings import SET_BYTE1, SET_BYTE2, SET_CLASSES, SET_ROWS, MixerSettings
 
 Slice = tuple[NDArray[np.uint8], NDArray[np.uint16] | None]  # bytes [n], network p1 [n, 8, 1] or None
+Arrays = dict[str, NDArray[Any]]
+LATER_RATE = 22  # after the first pass
 MEAN_SETS = (SET_BYTE1, SET_BYTE2, SET_CLASSES)  # large sets: one row stands for all
 
 
@@ -41,8 +42,8 @@ def _after(settings: MixerSettings, part: Slice, priors: Priors) -> tuple[Priors
     return learned, maps[shape[at.NODE_MAPS] : shape[at.SSE1_MAPS]].copy()
 
 
-def train_priors(settings: MixerSettings, slices: Sequence[Slice], passes: int = 2) -> dict[str, NDArray]:  # type: ignore[type-arg]
-    """Named arrays for the file, as ``stored_priors`` reads them; settings with one lane and at most one network."""
+def train_priors(settings: MixerSettings, slices: Sequence[Slice], passes: int = 2) -> Arrays:
+    """Named arrays for the file, as ``stored_priors`` reads them; settings of all contexts, one lane, one network."""
     priors = blank_priors(settings)
     blank_rows = priors.set_rows
     sums: dict[str, NDArray[np.float64]] = {}
@@ -58,29 +59,14 @@ def train_priors(settings: MixerSettings, slices: Sequence[Slice], passes: int =
             found |= {f"set{k}": rows for k, rows in priors.set_rows.items()}
             for name, value in found.items():
                 sums[name] = sums.get(name, np.zeros(1)) + value.astype(np.float64) / len(slices)
-        priors = replace(priors, rates=(90, 0, 60)) if number == 0 else priors
-    kind = f"{settings.level}.{settings.n_networks}"
-    maps = np.full((31, at.MAPS_A_CONTEXT), 32768, np.uint16)
-    maps[:] = (blank_priors(settings).context_maps[0] >> np.uint32(16)).astype(np.uint16)
-    maps[list(settings.context_ids)] = sums["context_maps"].astype(np.uint16)
-    arrays: dict[str, NDArray] = {  # type: ignore[type-arg]
-        "context_maps": maps,
-        "match_maps": sums["match_maps"].astype(np.uint16),
-        "node_slots": sums["node_slots"].clip(1, 65534).astype(np.uint16),
-        f"{kind}.contexts": np.array(settings.context_ids, np.uint8),
-    }
+        if number == 0:
+            settings, priors = replace(settings, rate=LATER_RATE), replace(priors, rate_start=0)
+    arrays: Arrays = {name: sums[name].astype(np.uint16) for name in ("context_maps", "match_maps")}
+    arrays["node_slots"] = sums["node_slots"].clip(1, 65534).astype(np.uint16)
     for k in settings.set_ids:
         rows = sums[f"set{k}"]
         touched = np.asarray((np.abs(rows - blank_rows[k]) > 0).any(axis=1))
         mean = rows[touched].mean(axis=0, keepdims=True)
         rows = mean if k in MEAN_SETS else np.where(touched[:, None], rows, mean)
-        arrays[f"{kind}.set{k}"] = np.clip(np.round(rows / 256), -32768, 32767).astype(np.int16)
+        arrays[f"set{k}"] = np.clip(np.round(rows / 256), -32768, 32767).astype(np.int16)
     return arrays
-
-
-def save_priors(path: Path, *parts: dict[str, NDArray]) -> None:  # type: ignore[type-arg]
-    """Writes the file; of arrays named twice the last is kept."""
-    merged: dict[str, NDArray] = load_file(path) if path.exists() else {}  # type: ignore[type-arg]
-    for part in parts:
-        merged |= part
-    save_file(merged, path)

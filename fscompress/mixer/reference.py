@@ -86,7 +86,7 @@ class ReferenceMixer:
 
     def __init__(self, settings: MixerSettings, n_bytes: int, priors: Priors | None = None) -> None:
         priors = blank_priors(settings) if priors is None else priors
-        self.settings, self.n_bytes, self.rates = settings, n_bytes, priors.rates
+        self.settings, self.n_bytes, self.rate_start = settings, n_bytes, priors.rate_start
         self.lanes = [Lane() for _ in range(settings.lanes)]
         self.buckets: dict[int, Bucket] = {}
         self.maps = [maps_of(row.tolist()) for row in priors.context_maps]
@@ -239,10 +239,9 @@ class ReferenceMixer:
     def _update(self, bits: list[int]) -> None:
         active = len(self.pending)
         self.n_decisions += active
-        floor, start, final_rate = self.rates
-        rate = floor + (start << 10) // (1024 + (self.n_decisions >> 3))
+        rate = 4 * self.settings.rate + (self.rate_start << 10) // (1024 + (self.n_decisions >> 3))
         for lane, bit, d in zip(self.lanes, bits, self.pending, strict=False):
-            self._learn(lane, bit, d, rate, final_rate)
+            self._learn(lane, bit, d, rate)
         self.bit += 1
         if self.bit == 4:
             for lane in self.lanes[:active]:
@@ -251,7 +250,7 @@ class ReferenceMixer:
             self.bit = 0
             self._end_step(self.lanes[:active])
 
-    def _learn(self, lane: Lane, bit: int, d: dict, rate: int, final_rate: int) -> None:  # type: ignore[type-arg]
+    def _learn(self, lane: Lane, bit: int, d: dict, rate: int) -> None:  # type: ignore[type-arg]
         for slot, p18 in d["slots"]:
             slot.learn(p18, bit)
         for entry in d["maps"]:
@@ -264,7 +263,7 @@ class ReferenceMixer:
         for weights, x in zip(d["chosen"], d["hidden"], strict=True):
             p1 = int(SQUASH[x + STRETCH_LIMIT])
             self._train(weights, d["x"], ((bit << 16) - p1) * rate >> 6)
-        self._train(self.final[lane.node], d["hidden"], ((bit << 16) - d["mixed"]) * final_rate >> 6)
+        self._train(self.final[lane.node], d["hidden"], ((bit << 16) - d["mixed"]) * 60 >> 6)
         for stage, index in d["sse"]:
             value = self._sse(stage, index)
             self.sse[stage, index] = value + ((bit * 0xFFFFFFFF - value) >> 5)

@@ -24,7 +24,7 @@ class MixerSettings:
     """Parameters of one block's mixer; ``pack`` gives the bytes of the block header.
 
     Args:
-        level: NORMAL or BEST; chooses learning rates and the stored priors.
+        rate: 1..255; the learning rate of the weights falls to four times that.
         lanes: S, 1..65535.
         n_networks: networks whose node probabilities are inputs, 0..8.
         table_log2: log2 of the number of 64-byte buckets, 4..24.
@@ -34,7 +34,7 @@ class MixerSettings:
         priors: initial state, 0 blank or 1 the stored one.
     """
 
-    level: int
+    rate: int
     lanes: int
     n_networks: int
     table_log2: int
@@ -45,7 +45,7 @@ class MixerSettings:
 
     def __post_init__(self) -> None:
         limits = {
-            "level": (NORMAL, BEST),
+            "rate": (1, 255),
             "lanes": (1, MAX_LANES),
             "n_networks": (0, MAX_NETWORKS),
             "table_log2": (4, 24),
@@ -77,8 +77,8 @@ class MixerSettings:
         return tuple(i for i in range(8) if self.sets >> i & 1)
 
     def pack(self) -> bytes:
-        """The parameter bytes: level, networks, table_log2, sse_log2, lanes u16, contexts u32, sets, priors."""
-        head = bytes((self.level, self.n_networks, self.table_log2, self.sse_log2))
+        """The parameter bytes: rate, networks, table_log2, sse_log2, lanes u16, contexts u32, sets, priors."""
+        head = bytes((self.rate, self.n_networks, self.table_log2, self.sse_log2))
         return (
             head
             + self.lanes.to_bytes(2, "little")
@@ -91,9 +91,9 @@ class MixerSettings:
         """The settings of 12 parameter bytes; ValueError for any that ``pack`` cannot have made."""
         if len(packed) != PACKED_BYTES:
             raise ValueError("mixer: parameters must be 12 bytes")
-        level, n_networks, table_log2, sse_log2 = packed[:4]
+        rate, n_networks, table_log2, sse_log2 = packed[:4]
         lanes, contexts = int.from_bytes(packed[4:6], "little"), int.from_bytes(packed[6:10], "little")
-        return MixerSettings(level, lanes, n_networks, table_log2, sse_log2, contexts, packed[10], packed[11])
+        return MixerSettings(rate, lanes, n_networks, table_log2, sse_log2, contexts, packed[10], packed[11])
 
     @staticmethod
     def networks_in(packed: bytes) -> int:
@@ -106,21 +106,21 @@ def mask(*ids: int) -> int:
     return sum(1 << i for i in ids)
 
 
-NORMAL_CONTEXTS = mask(0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, MATCH_BIT)
-NORMAL_SETS = mask(SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_CLASSES)
-BEST_CONTEXTS = (1 << 32) - 1
-BEST_SETS = mask(SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_BYTE2, SET_CLASSES, SET_WORD)
+ALL_CONTEXTS = (1 << 32) - 1
+ALL_SETS = 255
+NORMAL_RATE, BEST_RATE = 40, 32  # short files like it high, long prose low
+SPARED = mask(4, 13, 19, 21, 22, 24, 28, 30)  # what level normal goes without: the least useful by ``bench --ablation``
 
 
 def settings_for(level: int, n_bytes: int, n_networks: int) -> MixerSettings:
     """The level's settings for a block of ``n_bytes``."""
     log2 = max(n_bytes, 1).bit_length()
-    network_set = mask(SET_NETWORK) if n_networks else 0
+    sets = ALL_SETS if n_networks else ALL_SETS - mask(SET_NETWORK)
     sse_log2 = min(16, max(8, log2 - 2))
     if level == BEST:
         lanes = max(1, min(4, n_bytes >> 20))
         table_log2 = min(22, max(6, log2 + 3))
-        return MixerSettings(level, lanes, n_networks, table_log2, sse_log2, BEST_CONTEXTS, BEST_SETS | network_set)
+        return MixerSettings(BEST_RATE, lanes, n_networks, table_log2, sse_log2, ALL_CONTEXTS, sets)
     lanes = max(1, min(16, n_bytes >> 17))
     table_log2 = min(21, max(6, log2 + 2))
-    return MixerSettings(level, lanes, n_networks, table_log2, sse_log2, NORMAL_CONTEXTS, NORMAL_SETS | network_set)
+    return MixerSettings(NORMAL_RATE, lanes, n_networks, table_log2, sse_log2, ALL_CONTEXTS - SPARED, sets)

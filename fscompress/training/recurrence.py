@@ -107,6 +107,7 @@ class _RecurrenceFunction(torch.autograd.Function):
         ctx: Any, run: Recurrence, masks: Masks, states: tuple[State, State], projected: Tensor, *_parameters: Tensor
     ) -> tuple[Tensor, ...]:
         model, weights = run.model, run.recurrent_weights()
+        projected = projected.detach()  # torch.compile asks a tensor with a history for its gradient, and warns
         steps, batch = projected.shape[:2]
         cells = [model.cell(i) for i in range(len(weights))]
         z = [projected.new_empty(steps, batch, w.shape[1], dtype=run.dtype) for w in weights]

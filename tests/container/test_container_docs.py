@@ -98,7 +98,7 @@ def test_schemes() -> None:
     assert tuple(listed) == layout.SCHEMES
 
 
-@pytest.mark.parametrize("name", ["level", "table_log2", "sse_log2", "contexts", "sets"])
+@pytest.mark.parametrize("name", ["rate", "table_log2", "sse_log2", "contexts", "sets"])
 def test_limits_of_mixer_parameters(name: str) -> None:
     allowed = next(cells[4] for cells in rows(section("5.3 Parameters of scheme 1"), 6) if cells[3] == f"`{name}`")
     limits = re.match(r"(0, )?(\d+)(?: to | or )(\d+)(\^32 - 1)?", allowed)

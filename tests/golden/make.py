@@ -25,7 +25,7 @@ from fscompress.engine import IntegerModel
 from fscompress.lanes import lanes_for
 from fscompress.levels import Plan, predictor
 from fscompress.mixer.priors import STORED
-from fscompress.mixer.settings import BEST_CONTEXTS
+from fscompress.mixer.settings import ALL_CONTEXTS
 from tests.helpers import GOLDEN, OTHER, TINY, blank_plan, cpu, encode, other, tiny
 
 PRIMER = b"The statement is executed once. The value of the expression is the object that the name is bound to.\n\n"
@@ -157,7 +157,7 @@ def accepted() -> list[Accepted]:
     both = (SHORT, network(2), 1), (part, blank_plan("normal", len(part)), 1)
     turns = [(part, blank_plan("best", len(part), 2), 2), (SHORT, network(1), 1)]
     turns.append((part, blank_plan("normal", len(part)), 1))
-    every = {"lanes": 5, "contexts": BEST_CONTEXTS, "sets": 255, "table_log2": 4}
+    every = {"lanes": 5, "contexts": ALL_CONTEXTS, "sets": 255, "table_log2": 4}
     plain = {"sse_log2": 0, "contexts": 0b1010101}
     models = [tiny(), other()]
     return [
@@ -251,7 +251,7 @@ def rejected() -> list[Rejected]:
         ("R17", "half-a-word", start + block(words + b"\0\0", plain) + last, "coded bytes that are not whole words"),
         ("R18", "parameters", start + block(words, plain, parameters=1) + last, "a parameter that scheme 0 has not"),
         ("R18", "mixer-zeros", start + block(words, plain, scheme=1) + last, "a mixer without parameters"),
-        ("R18", "mixer-level", mixer(0, 3), "a mixer of level 3"),
+        ("R18", "mixer-rate", mixer(0, 0), "a mixer that does not learn"),
         ("R18", "mixer-networks", mixer(1, 2), "two networks, but one model record"),
         ("R18", "mixer-table", mixer(2, 25), "a table of 2 GiB"),
         ("R18", "mixer-lanes", mixer(4, 2), "other lanes than the block's"),

@@ -8,7 +8,7 @@ import pytest
 
 from fscompress.mixer.mixer import Mixer
 from fscompress.mixer.reference import ReferenceMixer
-from fscompress.mixer.settings import BEST, BEST_CONTEXTS, MATCH_BIT, NORMAL, MixerSettings, mask, settings_for
+from fscompress.mixer.settings import ALL_CONTEXTS, BEST, MATCH_BIT, MixerSettings, mask, settings_for
 
 TEXT = b'<a href="x">The {quick} [[fox]], jumps\n  over; 3 lazy dogs: 12,7 | "key": 45\n\tquick = \xd0\xb6\xd1\x8f\n'
 
@@ -52,8 +52,8 @@ def networks_for(settings: MixerSettings, n_bytes: int, seed: int) -> np.ndarray
 
 NAMES = ("lanes", "n_bytes", "n_networks", "table_log2", "sse_log2", "contexts", "sets", "_why")
 CASES = [
-    (1, 1500, 0, 4, 8, BEST_CONTEXTS, 255, "collisions, every context and set"),
-    (3, 1201, 1, 10, 8, BEST_CONTEXTS, 255, "unequal lanes, one network"),
+    (1, 1500, 0, 4, 8, ALL_CONTEXTS, 255, "collisions, every context and set"),
+    (3, 1201, 1, 10, 8, ALL_CONTEXTS, 255, "unequal lanes, one network"),
     (16, 1500, 2, 6, 8, mask(0, 1, 2, 6, 8, MATCH_BIT), 31, "two networks, short lanes"),
     (2, 1200, 1, 6, 8, mask(0, 1, 5, 10), 31, "no match model"),
     (2, 1200, 1, 6, 0, mask(0, 1, 5, 10, MATCH_BIT), 31, "no refinement"),
@@ -64,7 +64,7 @@ CASES = [
 
 @pytest.mark.parametrize(NAMES, CASES)
 def test_kernels_equal_reference(lanes, n_bytes, n_networks, table_log2, sse_log2, contexts, sets, _why):
-    settings = MixerSettings(BEST, lanes, n_networks, table_log2, sse_log2, contexts, sets)
+    settings = MixerSettings(45, lanes, n_networks, table_log2, sse_log2, contexts, sets)
     data, networks = sample(n_bytes, lanes), networks_for(settings, n_bytes, lanes)
     expected = decide(ReferenceMixer(settings, n_bytes), data, networks)
     assert decide(Mixer(settings, n_bytes), data, networks) == expected
@@ -74,7 +74,7 @@ def test_kernels_equal_reference(lanes, n_bytes, n_networks, table_log2, sse_log
 
 @pytest.mark.parametrize("byte", [0, 255, 97])
 def test_saturated_counters_equal_reference(byte):
-    settings = MixerSettings(NORMAL, 2, 0, 6, 8, mask(0, 3, 6, 10, 15, MATCH_BIT), 31)
+    settings = MixerSettings(255, 2, 0, 6, 8, mask(0, 3, 6, 10, 15, MATCH_BIT), 31)
     data = np.full(1400, byte, np.uint8)
     networks = networks_for(settings, len(data), 0)
     expected = decide(ReferenceMixer(settings, len(data)), data, networks)
@@ -83,7 +83,7 @@ def test_saturated_counters_equal_reference(byte):
 
 @pytest.mark.parametrize("lanes", [1, 3, 16])
 def test_whole_steps_equal_decisions(lanes):
-    settings = MixerSettings(BEST, lanes, 1, 8, 8, BEST_CONTEXTS, 255)
+    settings = MixerSettings(45, lanes, 1, 8, 8, ALL_CONTEXTS, 255)
     data = sample(4001, 5)
     networks = networks_for(settings, len(data), 7)
     expected = decide(Mixer(settings, len(data)), data, networks)

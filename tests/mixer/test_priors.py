@@ -7,7 +7,7 @@ import pytest
 
 from fscompress.mixer import BEST, NORMAL, Mixer, MixerSettings, blank_priors, priors_of, settings_for, stored_priors
 from fscompress.mixer.mixer import n_inputs
-from fscompress.mixer.priors import TRAINED_RATES
+from fscompress.mixer.priors import TRAINED_START
 from fscompress.mixer.reference import ReferenceMixer
 from fscompress.mixer.settings import SET_BYTE2, SET_NODE, SET_ROWS, SET_WORD, mask
 
@@ -19,7 +19,7 @@ FIRST = settings_for(NORMAL, 1000, 1)
 def test_levels_have_stored_weights(level: int, n_networks: int) -> None:
     settings = settings_for(level, 1000, n_networks)
     stored, blank = stored_priors(settings), blank_priors(settings)
-    assert stored.rates == TRAINED_RATES
+    assert stored.rate_start == TRAINED_START
     for number in settings.set_ids:
         rows = stored.set_rows[number]
         assert rows.shape[0] in (1, SET_ROWS[number])
@@ -31,24 +31,14 @@ def test_levels_have_stored_weights(level: int, n_networks: int) -> None:
 @pytest.mark.parametrize("level", [NORMAL, BEST])
 @pytest.mark.parametrize("sets", [1 << number for number in range(8)] + [255, mask(SET_BYTE2, SET_WORD)])
 def test_every_choice_of_sets_has_rows(level: int, sets: int) -> None:
-    """A level's file lacks some sets, which stay blank: any parameters must decode."""
+    """Any parameters must decode."""
     settings = replace(settings_for(level, 100, 1), sets=sets)
-    priors, blank = priors_of(settings), blank_priors(settings)
+    priors = priors_of(settings)
     for number in settings.set_ids:
         assert priors.set_rows[number].shape[1] == n_inputs(settings)
-        if level == NORMAL and number in (SET_BYTE2, SET_WORD):
-            assert np.array_equal(priors.set_rows[number], blank.set_rows[number])
     networks = np.array([[40_000]], np.uint16)
     expected = ReferenceMixer(settings, 100, priors).advance(None, networks.tolist())
     assert Mixer(settings, 100, priors).advance(None, networks).tolist() == expected
-
-
-def test_contexts_that_are_not_stored_make_weights_blank() -> None:
-    settings = replace(FIRST, contexts=FIRST.contexts | 1 << 30)
-    priors, blank = priors_of(settings), blank_priors(settings)
-    assert priors.rates == blank.rates
-    assert np.array_equal(priors.set_rows[SET_NODE], blank.set_rows[SET_NODE])
-    assert not np.array_equal(priors.context_maps, blank.context_maps)
 
 
 def test_columns_follow_the_chosen_contexts_and_networks() -> None:
@@ -63,8 +53,8 @@ def test_columns_follow_the_chosen_contexts_and_networks() -> None:
 
 
 def test_blank_priors_are_blank() -> None:
-    settings = MixerSettings(BEST, 1, 1, 4, 8, 1, 1, 0)
-    assert priors_of(settings).rates == (180, 1600, 60)
+    settings = MixerSettings(45, 1, 1, 4, 8, 1, 1, 0)
+    assert priors_of(settings).rate_start == 1600
     assert np.array_equal(priors_of(settings).context_maps, blank_priors(settings).context_maps)
 
 
