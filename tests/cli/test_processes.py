@@ -9,6 +9,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,8 @@ def test_bar_only_on_a_terminal(program: Program) -> None:
 def test_interruption_leaves_no_trace(number: signal.Signals, code: int) -> None:
     Path("a.txt").write_bytes(TEXT * 500)
     command = [sys.executable, "-m", "fscompress", "encode", "--engine", "reference", "-T2", "a.txt"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environment()) as child:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and so do we
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environment(), preexec_fn=heard) as child:
         wait_until(lambda: any(path.name.startswith(".fscompress-") for path in Path().iterdir()))
         time.sleep(0.5)
         child.send_signal(number)
