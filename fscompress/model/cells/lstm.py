@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fscompress.model.cells.base import Cell, Keep, State, layer_norm, zoneout
+from fscompress.model.cells.base import Cell, Keep, State, layer_norm, tanh, zoneout
 
 
 class LSTMCell(Cell):
@@ -34,6 +34,6 @@ class LSTMCell(Cell):
         gate_gain, gate_bias, cell_gain, cell_bias = vectors
         gates = layer_norm(a.unflatten(1, gate_gain.shape), gate_gain, gate_bias)
         f, i, o, g = gates.unbind(1)
-        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h_new = torch.sigmoid(o) * torch.tanh(layer_norm(c_new, cell_gain, cell_bias))
+        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * tanh(g)
+        h_new = torch.sigmoid(o) * tanh(layer_norm(c_new, cell_gain, cell_bias))
         return zoneout(h_new, h, keep[0]), zoneout(c_new, c, keep[1])
