@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from fscompress.engine import Engine
-from fscompress.lanes import active_lanes, to_rows
+from fscompress.lanes import U8, active_lanes, to_rows
 from fscompress.mixer import Mixer, MixerSettings, priors_of
-from fscompress.predictor import NetworkPredictor
+from fscompress.predictor import U16, NetworkPredictor
 
-U8 = npt.NDArray[np.uint8]
-U16 = npt.NDArray[np.uint16]
 ONE = 1 << 16  # the unit of p1
 
 

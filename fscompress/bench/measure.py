@@ -1,10 +1,9 @@
 """One compressor on one file: sizes and speeds of real bytes, counted only if they come back as they were."""
 
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from fscompress.bench.blocks import timed
 from fscompress.bench.compressors import Compressor
 from fscompress.errors import FscompressError
 
@@ -61,9 +60,9 @@ def measure(compressor: Compressor, file: str, data: bytes, runs: int = 1) -> Ro
     """Encodes and decodes ``data`` (not empty) ``runs`` times after a warm-up; a failure is a row, not an exception."""
     try:
         compressor.decompress(compressor.compress(data[:WARM_UP_BYTES]))
-        encodes = [_timed(compressor.compress, data) for _ in range(runs)]
+        encodes = [timed(lambda: compressor.compress(data)) for _ in range(runs)]
         coded = encodes[0][0]
-        decodes = [_timed(compressor.decompress, coded) for _ in range(runs)]
+        decodes = [timed(lambda: compressor.decompress(coded)) for _ in range(runs)]
     except (FscompressError, OSError, EOFError, ValueError, RuntimeError) as error:
         return Row(compressor.name, file, len(data), failure=f"{type(error).__name__}: {error}")
     failure = ""
@@ -82,9 +81,3 @@ def measure(compressor: Compressor, file: str, data: bytes, runs: int = 1) -> Ro
         runs,
         failure,
     )
-
-
-def _timed(transform: Callable[[bytes], bytes], data: bytes) -> tuple[bytes, float]:
-    began = time.perf_counter()
-    result = transform(data)
-    return result, time.perf_counter() - began

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fscompress.bench.blocks import blocks, decode, encode, timed
-from fscompress.bench.decisions import U16, Steps, decisions, mixed_p1
+from fscompress.bench.decisions import Steps, decisions, mixed_p1
 from fscompress.coder import BinaryEncoder
 from fscompress.container import SCHEME_NETWORK
 from fscompress.engine import Engine, IntegerModel
@@ -14,6 +14,7 @@ from fscompress.engine.products import product_class
 from fscompress.lanes import active_lanes, to_rows
 from fscompress.levels import Level, Plan, plan
 from fscompress.mixer import MixerSettings
+from fscompress.predictor import U16
 
 WARM_UP_BYTES = 2048
 RUN_STEPS = 64  # of one call to the coder

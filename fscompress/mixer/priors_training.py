@@ -16,7 +16,7 @@ from fscompress.mixer.mixer import Mixer, n_inputs
 from fscompress.mixer.priors import Priors, blank_priors
 from fscompress.mixer.settings import SET_BYTE1, SET_BYTE2, SET_CLASSES, SET_ROWS, MixerSettings
 
-Slice = tuple[NDArray[np.uint8], NDArray[np.uint16] | None]  # bytes [n], network p1 [n, 8, 1] or None
+Slice = tuple[NDArray[np.uint8], NDArray[np.uint16]]  # bytes [n], network p1 [n, 8, 1]
 Arrays = dict[str, NDArray[Any]]
 LATER_RATE = 22  # after the first pass
 MEAN_SETS = (SET_BYTE1, SET_BYTE2, SET_CLASSES)  # large sets: one row stands for all
@@ -26,7 +26,7 @@ def _after(settings: MixerSettings, part: Slice, priors: Priors) -> tuple[Priors
     """The state after one slice, and its node maps."""
     data, networks = part
     mixer = Mixer(settings, len(data), priors)
-    mixer.run_steps(data[:, None], None if networks is None else networks[:, :, :, None])
+    mixer.run_steps(data[:, None], networks[:, :, :, None])
     shape, width, n = mixer.shape, mixer.shape[at.WIDTH], n_inputs(settings)
     maps = mixer.maps
     rows = {}

@@ -101,7 +101,7 @@ def _times(x: Tensor, drop: Tensor | None) -> Tensor:
 
 @dataclass(frozen=True)
 class _Buffers:
-    """Of each cell, by step: what its matrix multiplies [T, B, in + H], and the product's gradient [T, B, n_gates * H]."""
+    """Of each cell, by step: what its matrix multiplies [T, B, in + H]; the product's gradient [T, B, n_gates * H]."""
 
     z: list[Tensor]
     d_a: list[Tensor]
