@@ -17,8 +17,9 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 # Where a library may be imported, as prefixes of paths below fscompress/.
 HOMES = {
     "constriction": ("coder/",),
-    "torch": ("model/", "training/", "export/", "engine/cuda.py"),
-    "numba": ("jit.py",),
+    "torch": ("model/", "training/", "export/", "engine/cuda.py", "bench/training.py"),
+    "numba": ("jit.py", "engine/tiles.py"),
+    "llvmlite": ("engine/tiles.py",),
     "onnxruntime": ("engine/",),
     "click": ("cli/",),
     "tqdm": ("cli/",),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # flag: (its help, the levels measured where none is chosen)
 MODES = {
-    "train": ("Measure the training loop, fused against plain, instead.", ()),
+    "train": ("Measure the training loop instead: fused, plain, and torch.nn.LSTM.", ()),
     "ablation": ("What each context, weight set and stage of a level saves, instead.", ("normal",)),
     "lanes": ("Size and speed of a level against the number of lanes, instead.", ("normal",)),
     "parts": ("Time of network, mixer and coder apart, instead; the best run counts.", ("normal", "best")),
@@ -189,7 +189,7 @@ def run_training(preset: str, seconds: float, as_json: bool, console: Console) -
     console.notice(f"training loops of preset {preset}, {seconds:g} s each after warm-up")
 
     def tell(speed: "Speed") -> None:
-        console.detail(f"{speed.loop}: {speed.bytes_per_second:,.0f} bytes/s")
+        console.detail(f"{speed.loop}, {speed.precision}: {speed.bytes_per_second:,.0f} bytes/s")
 
     speeds = measure_training(preset, seconds, tell)
     if as_json:
@@ -197,7 +197,16 @@ def run_training(preset: str, seconds: float, as_json: bool, console: Console) -
         return
     plain = speeds[0].bytes_per_second
     rows = [
-        [speed.loop, f"{speed.bytes_per_second:,.0f}", f"{speed.bytes_per_second / plain:.2f}", str(speed.steps)]
+        [
+            speed.loop,
+            speed.precision,
+            f"{speed.n_weights:,}",
+            f"{speed.bytes_per_second:,.0f}",
+            f"{speed.bytes_per_second / plain:.2f}",
+            f"{100 * speed.peak_share:.1f}",
+            str(speed.steps),
+        ]
         for speed in speeds
     ]
-    click.echo(table(["loop", "bytes/s", "times plain", "steps"], rows, left={0}))
+    titles = ["loop", "products", "weights", "bytes/s", "times plain", "% of peak", "steps"]
+    click.echo(table(titles, rows, left={0, 1}))

@@ -1,19 +1,19 @@
-"""``fscompress train``: a corpus in, a run folder with checkpoints out."""
+"""``fscompress train``: a corpus in, a run folder with checkpoints out; alone, or as one of torchrun's processes."""
 
 import dataclasses
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-from fscompress.cli.console import Console
+from fscompress.cli.console import Console, about
 from fscompress.cli.options import talks
 from fscompress.corpora import Corpus, open_corpus
-from fscompress.errors import EXIT_INTERRUPTED, RefusedError
+from fscompress.errors import EXIT_INTERRUPTED, FscompressError, RefusedError
 from fscompress.training.config import PRESETS, Preset, preset
 
 BITS = "bpc {bpc:.3f}  valid {valid}  {speed:,.0f} B/s"
@@ -68,6 +68,8 @@ def stop_flag() -> Iterator[list[int]]:
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: CUDA where there is one.")
 @click.option("--precision", type=PRECISIONS, default="auto", show_default=True, help="auto: bf16 where it is fast.")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Compile the cell kernels.  [default: compile]")
+@click.option("--rank", type=int, default=0, envvar="RANK", hidden=True, help="Set by torchrun.")
+@click.option("--world-size", type=int, default=1, envvar="WORLD_SIZE", hidden=True, help="Set by torchrun.")
 @talks
 def train(
     corpus_name: str,
@@ -86,33 +88,57 @@ def train(
     device: str,
     precision: str,
     compiled: bool,
+    rank: int,
+    world_size: int,
     console: Console,
 ) -> None:
     """Train a model on CORPUS: enwik8, ptb, or the path of a file or folder.
 
     A run bounded by --epochs is reproducible; one bounded by --minutes anneals its rate by the clock.
+
+    `torchrun --nproc-per-node N -m fscompress train ...` shares a run among N processes: the batch stays that of the
+    whole, and N must divide it. The number of processes may change when a run is resumed.
     """
+    if 0 < rank < world_size:
+        console.level = -2  # all processes refuse the same settings, and one says so
     chosen = preset(preset_name)
     changes: dict[str, Any] = {"rate": rate, "batch": batch, "epochs": epochs, "seed": seed}
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
     chosen = Preset(chosen.model, settings)
     folder = out or Path("runs") / f"{Path(corpus_name).name}-{preset_name}"
     from fscompress.training.checkpoint import read_checkpoint
+    from fscompress.training.distributed import World, joined_world
     from fscompress.training.trainer import LAST, RunOptions, Trainer
 
+    World(rank, world_size).lanes(settings.batch)
     if (folder / LAST).exists() and not resume:
         raise RefusedError(f"{folder}: holds a run already; give --resume to go on with it, or another --out")
-    with _download_bar(console) as report:
-        corpus = open_corpus(corpus_name, data, parse_weights(weight), valid, report)
-    budget = _budget(settings, corpus, minutes, epochs)
-    trainer = Trainer(chosen, corpus, budget, RunOptions(folder, device, precision, compiled), resume)
-    if init and not resume:
-        trainer.initialise(read_checkpoint(init).weights())
-    console.notice(f"{folder}: {trainer.model.n_weights():,} weights, {corpus.n_train:,} training bytes")
+    options = RunOptions(folder, device, precision, compiled)
+    with _as_rank(rank, console), joined_world(rank, world_size, device) as world:
+        with _download_bar(console) as report, world.first_on_machine():
+            corpus = open_corpus(corpus_name, data, parse_weights(weight), valid, report)
+        trainer = Trainer(chosen, corpus, _budget(settings, corpus, minutes, epochs), options, resume, world)
+        if init and not resume:
+            trainer.initialise(read_checkpoint(init).weights())
+        _run(trainer, console)
+
+
+def _as_rank(rank: int, console: Console) -> AbstractContextManager[None]:
+    """What befalls one process alone is told under its rank; notices and bars are rank 0's."""
+    if rank == 0:
+        return nullcontext()
+    console.level = -1
+    return about(f"rank {rank}")
+
+
+def _run(trainer: Any, console: Console) -> None:
+    """Trains, and says how it ended; exits with 130 where a signal ended it."""
+    folder = trainer.options.out
+    console.notice(f"{folder}: {trainer.model.n_weights():,} weights, {trainer.corpus.n_train:,} training bytes")
     with stop_flag() as received:
         _fit(trainer, console, received)
-    if received:
-        console.notice(f"{folder}: interrupted at step {trainer.step}; --resume goes on from here")
+    if trainer.progress() < 1.0:
+        console.notice(f"{folder}: interrupted at step {trainer.state.step}; --resume goes on from here")
         raise SystemExit(EXIT_INTERRUPTED)
     _conclude(trainer, console)
 
@@ -137,7 +163,7 @@ def _download_bar(console: Console) -> Iterator[Any]:
 
 
 def _fit(trainer: Any, console: Console, received: list[int]) -> None:
-    first = trainer.bytes_seen, trainer.seconds
+    first = trainer.bytes_seen, trainer.state.seconds
     form = "{l_bar}{bar}| [{elapsed}<{remaining}] {postfix}"
     with tqdm(total=1.0, bar_format=form, disable=console.hides_bars) as bar:
 
@@ -151,15 +177,32 @@ def _fit(trainer: Any, console: Console, received: list[int]) -> None:
 
 
 def _conclude(trainer: Any, console: Console) -> None:
-    """Prints validation and, where the corpus has one, test bits per byte of the best weights."""
-    from fscompress.corpora.source import joined
+    """Says what the best weights reach: on the validation part and, where the corpus has one, on the test part."""
     from fscompress.training.checkpoint import read_checkpoint
-    from fscompress.training.evaluation import bits_per_byte
+    from fscompress.training.results import test_figures
     from fscompress.training.trainer import BEST
 
-    best = trainer.options.out / BEST
+    best, state = trainer.options.out / BEST, trainer.state
     trainer.model.load_state_dict(read_checkpoint(best).weights())
-    console.notice(f"{best}: {trainer.bytes_seen:,} bytes seen, validation {trainer.best:.4f} bpc")
-    test = joined(trainer.corpus.test)
-    if len(test) > trainer.preset.training.window:
-        console.notice(f"{best}: test {bits_per_byte(trainer.run, test, trainer.preset.training.batch):.4f} bpc")
+    ended = "stopped early, " if trainer.stopped_early else ""
+    console.notice(f"{best}: {ended}{trainer.bytes_seen:,} bytes seen, validation {state.best:.4f} bpc")
+    result = test_figures(trainer.run, trainer.corpus, trainer.preset.training.batch, trainer.world)
+    if result is None or not trainer.world.leads:
+        return
+    console.notice(f"{best}: test {result.bpc:.4f} bpc over {result.n_bytes:,} bytes ({trainer.corpus.form})")
+    try:
+        model_bytes = _exported_bytes(best)
+    except FscompressError as error:
+        console.notice(f"{best}: has no int8 form to count the bytes of ({error})")
+        return
+    console.notice(
+        f"{best}: test {result.with_model(model_bytes):.4f} bpc with the model's {model_bytes:,} bytes (int8 export)"
+    )
+
+
+def _exported_bytes(checkpoint: Path) -> int:
+    """Size of the model file that ``fscompress export`` makes of the checkpoint."""
+    from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint
+    from fscompress.export.export import ExportSettings
+
+    return len(export_checkpoint(checkpoint, ExportSettings("model", "", DEFAULT_PRIMER)))

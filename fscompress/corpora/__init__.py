@@ -1,7 +1,7 @@
 """Corpora to train and evaluate on: the paper's two, any file, any folder, or a weighted mix of folders.
 
 In: a name or paths.  Out: a ``Corpus`` of memory-mapped byte ranges with its train, validation and test parts, and
-batches of uint8 [T + 1, B] from it.  Library of this folder: numpy, and urllib for the one download.  Imported by
+batches of int64 [T + 1, B] from it.  Library of this folder: numpy, and urllib for the one download.  Imported by
 ``training`` and ``cli``.  Guarded by ``tests/corpora/``.  Next: ``source.py``, ``named.py``, ``batches.py``.
 """
 

@@ -1,9 +1,12 @@
 """Deterministic training batches: B lanes, each reading its stretches of the corpus from beginning to end.
 
 A corpus of one file is cut into B contiguous stretches, one a lane, epoch after epoch (the paper's way).  A corpus of
-several files is cut into segments of 64 KiB; a lane that comes to the end of one takes the next from a queue that draws
-a group by weight and goes through each group's segments in a shuffled order.  The order depends on the seed alone, so
-a run resumed at step n sees the batches that an uninterrupted run would have seen.
+several files is cut into segments of 64 KiB (a shorter document is one segment); a lane that comes to the end of one
+takes the next from a queue that draws a group by weight and goes through each group's segments in a shuffled order.
+The order depends on the seed alone, so a run resumed at step n sees the batches that an uninterrupted run would have
+seen, and processes that read some lanes each see the lanes of one process that reads them all.
+
+Files stay memory-mapped.  What this holds grows with the number of files and by 8 bytes a segment, never with the text.
 """
 
 from collections.abc import Iterator
@@ -16,18 +19,34 @@ from fscompress.errors import CorpusError
 
 SEGMENT_BYTES = 65536
 
+Rows = npt.NDArray[np.int64]
 
-def _cut(source: Source, length: int) -> list[Source]:
-    """Consecutive ranges of ``length`` bytes; a last one of less than half of it is dropped."""
-    starts = range(source.start, source.stop - length // 2, length) if len(source) >= length else [source.start]
-    return [Source(source.path, start, min(start + length, source.stop)) for start in starts]
+
+class _Segments:
+    """Consecutive ranges of ``length`` bytes of all sources; a source's last one of less than half of it is dropped."""
+
+    def __init__(self, group: Group, length: int) -> None:
+        self._sources = [source for source in group.sources if len(source) > 1]
+        self._length = length
+        whole = np.array([len(source) for source in self._sources], np.int64)
+        self._ends = np.maximum(1, -((length // 2 - whole) // length)).cumsum()
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: int) -> Source:
+        which = int(np.searchsorted(self._ends, index, "right"))
+        source = self._sources[which]
+        before = int(self._ends[which - 1]) if which else 0
+        start = source.start + (index - before) * self._length
+        return Source(source.path, start, min(start + self._length, source.stop))
 
 
 def _shuffled(group: Group, rng: np.random.Generator) -> Iterator[Source]:
-    segments = [segment for source in group.sources for segment in _cut(source, SEGMENT_BYTES) if len(segment) > 1]
-    while segments:
+    segments = _Segments(group, SEGMENT_BYTES)
+    while True:
         for index in rng.permutation(len(segments)):
-            yield segments[index]
+            yield segments[int(index)]
 
 
 def _mixed(groups: tuple[Group, ...], seed: int) -> Iterator[Source]:
@@ -46,20 +65,35 @@ def _stretches(source: Source, batch: int) -> Iterator[Source]:
 
 
 class Batches:
-    """Endless windows uint8 [window + 1, batch]: rows 0..window-1 are inputs, rows 1..window the bytes to predict.
+    """Endless windows int64 [window + 1, n_lanes]: rows 0..window-1 are inputs, rows 1..window the bytes to predict.
 
-    Consecutive windows of a lane overlap by one byte, so every byte is predicted once.
+    Consecutive windows of a lane overlap by one byte, so every byte is predicted once.  Every window is gathered into
+    the same array, so it holds until the next one is taken.
+
+    Args:
+        corpus: what is read, its training part.
+        batch: lanes of the whole grid.
+        window: bytes predicted in each lane by one window.
+        seed: of the order of segments.
+        lanes: the lanes of the grid that are read; None: all of them.
+    Raises:
+        CorpusError: the one file does not fill a window of every lane, or no file has two bytes.
     """
 
-    def __init__(self, corpus: Corpus, batch: int, window: int, seed: int) -> None:
-        groups = tuple(group for group in corpus.train if len(group) > 1)
+    def __init__(self, corpus: Corpus, batch: int, window: int, seed: int, lanes: slice | None = None) -> None:
+        groups = tuple(group for group in corpus.train if any(len(source) > 1 for source in group.sources))
+        if not groups:
+            raise CorpusError(f"corpus '{corpus.name}' has no file of two bytes or more; give more text")
         single = len(groups) == 1 and len(groups[0].sources) == 1
         if single and len(groups[0]) < batch * (window + 1):
             raise CorpusError(f"corpus '{corpus.name}' has less than one window of {window} bytes in {batch} lanes")
-        self._queue = _stretches(groups[0].sources[0], batch) if single else _mixed(groups, seed)
+        queue = _stretches(groups[0].sources[0], batch) if single else _mixed(groups, seed)
         self._window = window
-        self._lanes = [_Lane(self._queue) for _ in range(batch)]
-        self._last = np.array([lane.read(1)[0] for lane in self._lanes], np.uint8)
+        # Lanes that are not read move on as well: all draw from one queue, and the order of drawing is the grid's.
+        self._lanes = [_Lane(queue) for _ in range(batch)]
+        self._read = dict(enumerate(range(batch)[lanes or slice(None)]))
+        self._rows: Rows = np.zeros((window + 1, len(self._read)), np.int64)
+        self._advance(1)
 
     def skip(self, steps: int) -> None:
         """Moves on by that many windows without reading more than the last of them."""
@@ -69,24 +103,32 @@ class Batches:
         if steps > 0:
             next(self)
 
-    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
+    def __iter__(self) -> Iterator[Rows]:
         return self
 
-    def __next__(self) -> npt.NDArray[np.uint8]:
-        fresh = np.stack([lane.read(self._window) for lane in self._lanes], axis=1)
-        rows = np.concatenate((self._last[None], fresh))
-        self._last = rows[-1]
-        return rows
+    def __next__(self) -> Rows:
+        self._rows[0] = self._rows[-1]
+        self._advance(self._window)
+        return self._rows
+
+    def _advance(self, n: int) -> None:
+        """Gathers the next n bytes of each lane that is read into the last n rows."""
+        ranges = [lane.ranges(n) for lane in self._lanes]
+        for column, lane in self._read.items():
+            row = self._window + 1 - n
+            for segment, start, stop in ranges[lane]:
+                self._rows[row : row + stop - start, column] = self._lanes[lane].mapped(segment)[start:stop]
+                row += stop - start
 
 
 class _Lane:
-    """Reads on through the segments that it draws from the queue it shares with the other lanes."""
+    """Goes on through the segments that it draws from the queue it shares with the other lanes."""
 
     def __init__(self, queue: Iterator[Source]) -> None:
         self._queue = queue
         self._segment = next(queue)
         self._at = 0
-        self._opened: tuple[Source, Bytes] | None = None
+        self._mapped: tuple[Source, Bytes] | None = None
 
     def ranges(self, n: int) -> list[tuple[Source, int, int]]:
         """The next n bytes as (segment, start, stop) pieces."""
@@ -100,10 +142,8 @@ class _Lane:
             n -= step
         return pieces
 
-    def read(self, n: int) -> Bytes:
-        return np.concatenate([self._bytes(segment)[start:stop] for segment, start, stop in self.ranges(n)])
-
-    def _bytes(self, segment: Source) -> Bytes:
-        if self._opened is None or self._opened[0] is not segment:
-            self._opened = (segment, segment.read())
-        return self._opened[1]
+    def mapped(self, segment: Source) -> Bytes:
+        """The segment's bytes, uint8 [n]; one segment a lane is kept mapped."""
+        if self._mapped is None or self._mapped[0] is not segment:
+            self._mapped = (segment, segment.read())
+        return self._mapped[1]

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fscompress.corpora import enwik8
+from fscompress.corpora import enwik8, ptb
 from fscompress.corpora.source import Corpus, Group, Source, file_source
 from fscompress.errors import CorpusError
 
 Report = Callable[[str, int, int], None]  # (what, bytes done, bytes in all)
 
-PTB_FILES = ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")
 HELD_OUT = (0.90, 0.95, 1.0)  # ends of the training, validation and test parts
 
 
@@ -23,12 +22,8 @@ def _split(source: Source) -> tuple[Source, Source, Source]:
 
 
 def _ptb(data: Path | None) -> Corpus:
-    folders = [folder for folder in (data, data and data / "ptb") if folder]
-    for folder in folders:
-        if all((folder / name).is_file() for name in PTB_FILES):
-            train, valid, test = (file_source(folder / name) for name in PTB_FILES)
-            return Corpus("ptb", (Group("ptb", 1.0, (train,)),), (valid,), (test,))
-    raise CorpusError(f"ptb: not found; put {', '.join(PTB_FILES)} in a folder and name it with --data")
+    train, valid, test = map(file_source, ptb.locate(data))
+    return Corpus("ptb", (Group("ptb", 1.0, (train,)),), (valid,), (test,), ptb.FORM)
 
 
 def _enwik8(data: Path | None, report: Report) -> Corpus:
@@ -93,4 +88,4 @@ def open_corpus(
         return corpus
     whole = {source.path: file_source(source.path) for group in corpus.train for source in group.sources}
     train = tuple(Group(g.name, g.weight, tuple(whole[s.path] for s in g.sources)) for g in corpus.train)
-    return Corpus(corpus.name, train, (file_source(valid),))
+    return Corpus(corpus.name, train, (file_source(valid),), form=corpus.form)

@@ -51,12 +51,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Training groups and two held-out parts; ``test`` is empty where the user brought no test part."""
+    """Training groups and two held-out parts; ``test`` is empty where the user brought no test part.
+
+    ``form`` says what is counted as a character, where the published numbers on a corpus leave that open.
+    """
 
     name: str
     train: tuple[Group, ...]
     valid: tuple[Source, ...]
     test: tuple[Source, ...] = ()
+    form: str = "the file's bytes as they are"
 
     def __post_init__(self) -> None:
         if self.n_train == 0 or not any(len(source) for source in self.valid):
@@ -76,6 +80,15 @@ def file_source(path: Path) -> Source:
         raise CorpusError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def joined(sources: tuple[Source, ...]) -> Bytes:
-    """All bytes of the sources one after the other, uint8 [n]."""
-    return np.concatenate([source.read() for source in sources]) if sources else np.empty(0, np.uint8)
+def joined(sources: tuple[Source, ...], start: int = 0, stop: int | None = None) -> Bytes:
+    """Bytes ``start`` to ``stop`` (exclusive; None: the end) of the sources one after the other, uint8 [n].
+
+    Memory-mapped where they lie in one source, else copied: nothing beyond that range is read.
+    """
+    parts, at = [], 0
+    for source in sources:
+        first, last = max(start - at, 0), len(source) if stop is None else min(stop - at, len(source))
+        if first < last:
+            parts.append(Source(source.path, source.start + first, source.start + last).read())
+        at += len(source)
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.uint8), *parts])

@@ -1,6 +1,6 @@
 """Training: corpus and preset in, a folder with checkpoints and metrics out.
 
-Libraries of this folder: torch, safetensors (checkpoints).  Imported by ``cli`` only, and by ``export`` for reading
-checkpoints.  Guarded by ``tests/training/``.  Importing the package itself is cheap; next: ``config.py``,
-``trainer.py``, ``recurrence.py``.
+Libraries of this folder: torch, safetensors (checkpoints).  Imported by ``cli`` and ``bench``, and by ``export`` for
+reading checkpoints.  Guarded by ``tests/training/``.  Importing the package itself is cheap; next: ``config.py``,
+``trainer.py``, ``recurrence.py``, and ``distributed.py`` for several processes.
 """

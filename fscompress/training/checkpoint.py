@@ -23,7 +23,7 @@ class Checkpoint:
     """A moment of a run.
 
     ``tensors``: ``model.*`` always; in a resumable one also ``adam.*``, ``state.*`` (hidden states) and ``rng``.
-    ``progress``: plain JSON values (step, seconds, best, ...), see ``Trainer``.
+    ``progress``: plain JSON values (step, seconds, best, ...), see ``RunState``.
     """
 
     model: ModelConfig

@@ -1,13 +1,14 @@
 """Learning rate and end of a run as functions of what has been done: a float in, a float out, no state of its own."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fscompress.training.config import TrainConfig
 
 WARM_UP_STEPS = 200  # or WARM_UP_SHARE of the run, whichever ends first
 WARM_UP_SHARE = 0.05
 PATIENCE_EPOCHS = 2
+EARLY_STOP_EPOCHS = 2 * PATIENCE_EPOCHS  # a rate divided by ten has had its two epochs too, and has not helped
 FINAL_TENTH = 0.9
 
 
@@ -34,15 +35,22 @@ class Plateau:
     """Counts the divisions by ten that the paper's enwik8 schedule asks for; fed once an epoch."""
 
     best: float = math.inf
-    since: int = 0
-    divisions: int = field(default=0)
+    since: int = 0  # epochs since the best or the last division
+    divisions: int = 0
+    stale: int = 0  # epochs since the best
 
     def update(self, bits_per_byte: float) -> None:
         """Takes the validation result of an epoch."""
-        self.since = 0 if bits_per_byte < self.best else self.since + 1
+        improved = bits_per_byte < self.best
+        self.since, self.stale = (0, 0) if improved else (self.since + 1, self.stale + 1)
         self.best = min(self.best, bits_per_byte)
         if self.since >= PATIENCE_EPOCHS:
             self.divisions, self.since = self.divisions + 1, 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Early stopping: the best network is some epochs old, and a smaller rate has not bettered it."""
+        return self.stale >= EARLY_STOP_EPOCHS
 
 
 def learning_rate(config: TrainConfig, step: int, progress: float, plateau: Plateau) -> float:

@@ -1,12 +1,20 @@
-"""Batches: every byte of a lane follows the one before, the order is the seed's, skipping equals reading."""
+"""Batches: every byte of a lane follows the one before, the order is the seed's, skipping equals reading.
 
+And what they hold in memory does not depend on how much text there is.
+"""
+
+import hashlib
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fscompress.corpora import Batches, open_corpus
+from fscompress.corpora import Batches, Corpus, Group, open_corpus
 from fscompress.corpora import batches as module
+from fscompress.corpora.source import Source, file_source, joined
 from fscompress.errors import CorpusError
 
 
@@ -21,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def take(batches, n):
-    return list(itertools.islice(batches, n))
+    return [rows.copy() for rows in itertools.islice(batches, n)]
 
 
 def test_a_file_is_read_in_contiguous_lanes(tmp_path):
@@ -49,6 +57,75 @@ def test_order_depends_on_the_seed_alone(folder):
     first, again, other = (take(Batches(corpus, 3, 8, seed), 20) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_order_is_the_one_that_runs_were_begun_with(folder):
+    """A digest of the rows: a run resumed after an upgrade must see the text that it would have seen."""
+    rows = take(Batches(open_corpus(str(folder)), 3, 8, seed=5), 60)
+    digest = hashlib.sha256(np.stack(rows).astype(np.uint8).tobytes()).hexdigest()
+    assert digest[:16] == "0128ba93521555b3"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_lanes_read_apart_are_those_of_the_whole(folder, size):
+    corpus = open_corpus(str(folder))
+    whole = take(Batches(corpus, 6, 8, seed=5), 40)
+    parts = [Batches(corpus, 6, 8, 5, slice(start, start + 6 // size)) for start in range(0, 6, 6 // size)]
+    for part in parts:
+        part.skip(7)
+    for expected in whole[7:]:
+        assert np.array_equal(np.concatenate([next(part) for part in parts], axis=1), expected)
+
+
+def test_windows_are_gathered_into_one_array(folder):
+    batches = Batches(open_corpus(str(folder)), 3, 8, seed=5)
+    assert next(batches) is next(batches)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(1, 9))
+def test_segments_are_consecutive_and_leave_less_than_half_of_one(sizes, length):
+    sources = tuple(Source(str(i), 100 * i, 100 * i + size) for i, size in enumerate(sizes))
+    segments = module._Segments(Group("", 1.0, sources), length)
+    found = [segments[i] for i in range(len(segments))] if any(size > 1 for size in sizes) else []
+    for source in sources:
+        own = [segment for segment in found if segment.path == source.path]
+        assert bool(own) == (len(source) > 1)
+        if own:
+            assert own[0].start == source.start
+            assert all(a.stop == b.start for a, b in itertools.pairwise(own))
+            assert 0 <= source.stop - own[-1].stop <= length // 2
+            assert all(len(segment) == length for segment in own[:-1])
+
+
+@pytest.mark.parametrize("n_files", [1, 3])
+def test_memory_does_not_grow_with_the_text(tmp_path, n_files):
+    """Files with holes stand for long texts: 3 MB and 3 GB in ``n_files`` files."""
+    peaks = []
+    for size in (3_000_000, 3_000_000_000):
+        sources = []
+        for name in range(n_files):
+            path = tmp_path / f"{size}-{name}"
+            with path.open("wb") as file:
+                file.truncate(size // n_files)
+            sources.append(file_source(path))
+        corpus = Corpus("", (Group("", 1.0, tuple(sources)),), (sources[0],))
+        tracemalloc.start()
+        batches = Batches(corpus, batch=8, window=64, seed=0)
+        batches.skip(50)
+        joined(corpus.valid, stop=1000)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    index = 8 * 3_000_000_000 / module.SEGMENT_BYTES
+    assert peaks[1] < peaks[0] + 2 * index + 100_000
+
+
+def test_parts_are_mapped_and_not_read(folder):
+    one, two = file_source(folder / "a/one"), file_source(folder / "b/three")
+    assert isinstance(one.read(), np.memmap)
+    assert isinstance(joined((one, two), 200, 1000), np.memmap)
+    text = (folder / "a/one").read_bytes() + (folder / "b/three").read_bytes()
+    for start, stop in ((0, None), (990, 1010), (1000, 1001), (5, 5), (1899, 9999), (1900, None)):
+        assert joined((one, two), start, stop).tobytes() == text[start:stop]
 
 
 def test_weights_decide_the_share(folder):
@@ -99,3 +176,7 @@ def test_too_small_a_text_is_refused(tmp_path):
     (tmp_path / "text").write_bytes(b"short" * 50)
     with pytest.raises(CorpusError, match="less than one window"):
         Batches(open_corpus(str(tmp_path / "text")), 32, 64, 0)
+    (tmp_path / "one-byte").write_bytes(b"x")
+    sources = (file_source(tmp_path / "one-byte"),) * 3
+    with pytest.raises(CorpusError, match="no file of two bytes"):
+        Batches(Corpus("c", (Group("g", 1.0, sources),), sources), 2, 8, 0)

@@ -11,7 +11,8 @@ from fscompress.errors import CheckpointError, RefusedError
 from fscompress.model.config import ModelConfig
 from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
 from fscompress.training.config import PRESETS, Preset, TrainConfig, preset
-from fscompress.training.schedule import Budget, Plateau, learning_rate
+from fscompress.training.schedule import EARLY_STOP_EPOCHS, Budget, Plateau, learning_rate
+from fscompress.training.state import RunState
 from fscompress.training.trainer import BEST, LAST, METRICS, RunOptions, Trainer
 
 MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=0.05)
@@ -32,7 +33,7 @@ def make(corpus, out, steps, resume=False, chosen=SMALL):
 
 def fit(trainer, stop_at=None):
     losses = []
-    trainer.fit(lambda report: losses.append(report.bpc), lambda: trainer.step == stop_at)
+    trainer.fit(lambda report: losses.append(report.bpc), lambda: trainer.state.step == stop_at)
     return losses
 
 
@@ -52,7 +53,7 @@ def test_learns_and_keeps_the_best(corpus, tmp_path):
     losses = fit(trainer)
     assert losses[-1] < 0.6 * losses[0]
     best = read_checkpoint(tmp_path / BEST)
-    assert best.progress["best"] == trainer.best
+    assert best.progress["best"] == trainer.state.best
     assert set(best.weights()) == {name for name, _ in trainer.model.named_parameters()}
     lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 50, 100]
@@ -90,6 +91,49 @@ def test_schedules():
         plateau.update(bpc)
     assert plateau.divisions == 1
     assert learning_rate(TrainConfig(rate=1.0, schedule="plateau"), 9, 0.5, plateau) == 0.1
+
+
+def test_early_stopping_waits_for_the_smaller_rate():
+    plateau, seen = Plateau(), []
+    for bpc in (2.0, 2.1, 2.2, 1.9, 1.9, 1.9, 1.9, 1.9):
+        plateau.update(bpc)
+        seen.append((plateau.divisions, plateau.exhausted))
+    assert seen == [(0, False)] * 2 + [(1, False)] * 3 + [(2, False)] * 2 + [(3, True)]
+
+
+def test_plateau_run_stops_early_and_stays_stopped(tmp_path):
+    """At a rate of next to nothing no epoch betters the first; validated once an epoch, on the whole part."""
+    (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 30)
+    corpus = open_corpus(str(tmp_path / "text"))
+    chosen = Preset(MODEL, dataclasses.replace(SMALL.training, schedule="plateau", rate=1e-30))
+    options = RunOptions(tmp_path / "run", device="cpu", precision="fp32", compiled=False)
+    trainer = Trainer(chosen, corpus, Budget(steps=10_000), options)
+    losses = fit(trainer)
+    epoch = corpus.n_train // chosen.training.bytes_per_step
+    assert len(losses) == (1 + EARLY_STOP_EPOCHS) * epoch
+    assert trainer.stopped_early
+    assert trainer.state.plateau.divisions == 2
+    again = Trainer(chosen, corpus, Budget(steps=10_000), options, resume=True)
+    assert fit(again) == []
+    assert again.state == trainer.state
+
+
+def test_paper_schedules_validate_on_the_whole_part(corpus, tmp_path):
+    (tmp_path / "long").write_bytes(b"0123456789" * 50_000)
+    long = dataclasses.replace(corpus, valid=open_corpus(str(tmp_path / "long")).train[0].sources)
+    for schedule, n in (("cosine", 350_000), ("plateau", 450_000), ("final-tenth", 450_000)):
+        chosen = Preset(MODEL, dataclasses.replace(SMALL.training, schedule=schedule))
+        assert len(make(long, tmp_path / "run", 5, chosen=chosen).valid) == n
+
+
+def test_checkpoint_of_before_early_stopping_is_read():
+    old = {"step": 7, "seconds": 1.5, "valid_bpc": None, "best": None, "corpus": "c", "precision": "torch.float32",
+           "plateau": {"best": None, "since": 0, "divisions": 0}}  # fmt: skip
+    state = RunState.from_json(old)
+    assert state == RunState(step=7, seconds=1.5)
+    assert RunState.from_json(state.to_json()) == state
+    later = RunState(9, 2.5, 1.9, 1.8, 8, Plateau(1.8, 1, 2, 3))
+    assert RunState.from_json(json.loads(json.dumps(later.to_json()))) == later
 
 
 def test_budget_by_time_and_by_steps():

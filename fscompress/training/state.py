@@ -1,0 +1,78 @@
+"""What a run is made of between two steps, as the tensors and the plain values of a resumable checkpoint."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fscompress.model.cells import State
+from fscompress.model.fs_rnn import FSRNN
+from fscompress.training.checkpoint import Checkpoint
+from fscompress.training.schedule import Plateau
+
+States = tuple[State, State]
+ADAM = ("step", "exp_avg", "exp_avg_sq")
+
+
+@dataclass
+class RunState:
+    """How far a run is: optimiser steps, wall time in seconds, and what validation has found, in bits per byte."""
+
+    step: int = 0
+    seconds: float = 0.0
+    valid_bpc: float | None = None  # the last one
+    best: float = math.inf
+    validated_at: int = -1  # step of the last validation
+    plateau: Plateau = field(default_factory=Plateau)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; JSON has no infinity, so a best that does not exist yet is None."""
+        described = dataclasses.asdict(self)
+        for values in (described, described["plateau"]):
+            values["best"] = None if values["best"] == math.inf else values["best"]
+        return described
+
+    @classmethod
+    def from_json(cls, described: dict[str, Any]) -> "RunState":
+        """The state that ``to_json`` described; keys of other things in ``described`` are left alone."""
+        known = {f.name: described[f.name] for f in dataclasses.fields(cls) if f.name in described}
+        plateau = dict(known.pop("plateau"))
+        for values in (known, plateau):
+            values["best"] = math.inf if values["best"] is None else values["best"]
+        return cls(**known, plateau=Plateau(**plateau))
+
+
+def run_tensors(
+    model: FSRNN, optimiser: torch.optim.Optimizer, states: States, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """``adam.*``, ``state.*`` and ``rng`` of a checkpoint; ``states`` [B, H] are those of all lanes."""
+    tensors = {
+        f"adam.{key}.{name}": optimiser.state[parameter][key].detach().cpu()
+        for name, parameter in model.named_parameters()
+        for key in ADAM
+        if key in optimiser.state[parameter]
+    }
+    for group, state in enumerate(states):
+        tensors |= {f"state.{group}.{member}": value.cpu() for member, value in enumerate(state)}
+    return tensors | {"rng": generator.get_state()}
+
+
+def restore_run(
+    saved: Checkpoint, model: FSRNN, optimiser: torch.optim.Optimizer, generator: torch.Generator, lanes: slice
+) -> States:
+    """Fills model, optimiser and generator from ``saved``; gives the states of ``lanes``, on the model's device."""
+    model.load_state_dict(saved.weights())
+    device = model.output.weight.device
+    for name, parameter in model.named_parameters():
+        optimiser.state[parameter] = {
+            key: saved.tensors[f"adam.{key}.{name}"].to(device)  # the step too: fused Adam wants it there
+            for key in ADAM
+            if f"adam.{key}.{name}" in saved.tensors
+        }
+    generator.set_state(saved.tensors["rng"])
+    n = model.cell(0).n_states
+    fast, slow = (tuple(saved.tensors[f"state.{g}.{m}"][lanes].to(device) for m in range(n)) for g in (0, 1))
+    return fast, slow

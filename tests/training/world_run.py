@@ -1,0 +1,75 @@
+"""One process of a small run, for the tests of several: started as torchrun starts them.
+
+Run: ``RANK=r WORLD_SIZE=n MASTER_ADDR=a MASTER_PORT=p python -m tests.training.world_run CORPUS OUT STEPS STOP_AT``.
+The last rank asks to stop at step STOP_AT; a run that is there is resumed.  Rank 0 prints its reports as JSON.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from fscompress.corpora import Corpus, open_corpus
+from fscompress.model.config import ModelConfig
+from fscompress.training.config import Preset, TrainConfig
+from fscompress.training.distributed import ALONE, World, joined_world
+from fscompress.training.schedule import Budget
+from fscompress.training.trainer import LAST, Report, RunOptions, Trainer
+from tests.conftest import ROOT, child_environment
+
+MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=0.05)
+PRESET = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01))
+
+
+def train(corpus: Corpus, out: Path, steps: int, stop_at: int, world: World = ALONE) -> tuple[Trainer, list[Report]]:
+    """Trains on from the step that the folder holds to ``stop_at`` or the end."""
+    options = RunOptions(out, device="cpu", precision="fp32", compiled=False, eval_every=10, save_seconds=0.01)
+    trainer = Trainer(PRESET, corpus, Budget(steps), options, (out / LAST).exists(), world)
+    reports: list[Report] = []
+    trainer.fit(reports.append, lambda: world.rank == world.size - 1 and trainer.state.step == stop_at)
+    return trainer, reports
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def start(*words: object, size: int) -> list[subprocess.Popen[str]]:
+    """``python WORDS...`` as ``size`` processes of one world on this machine, of one thread each."""
+    shared = child_environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *map(str, words)]
+    return [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=shared | {"RANK": str(rank), "WORLD_SIZE": str(size)},
+        )
+        for rank in range(size)
+    ]
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    """(exit code, stdout, stderr) of each rank."""
+    return [(process.returncode, out, err) for process in processes for out, err in [process.communicate(timeout=60)]]
+
+
+def main() -> None:
+    corpus, out, steps, stop_at = sys.argv[1:]
+    with joined_world(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), "cpu") as world:
+        trainer, reports = train(open_corpus(corpus), Path(out), int(steps), int(stop_at), world)
+        if world.leads:
+            sys.stdout.write(json.dumps([vars(report) for report in reports]))
+        else:
+            assert not reports
+        assert trainer.hidden[0][0].shape[0] == PRESET.training.batch // world.size
+
+
+if __name__ == "__main__":
+    main()
