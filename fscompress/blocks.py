@@ -32,8 +32,7 @@ def encode_block(plain: bytes, lanes: int, predictor: Predictor, progress: Progr
     coder, rows = BinaryEncoder(), to_rows(plain, lanes)
     for start, stop, n in _runs(len(plain), lanes):
         p1 = np.empty((stop - start, 8, n), np.uint16)
-        for t in range(start, stop):
-            predictor.predict(rows[t, :n], p1[t - start])
+        predictor.predict(rows[start:stop, :n], p1)
         bits = np.unpackbits(rows[start:stop, None, :n], axis=1)  # [steps, 8, n], most significant bit first
         coder.encode(bits.reshape(-1), p1.reshape(-1))
         progress((stop - start) * n)
@@ -50,8 +49,7 @@ def decode_block(block: CodedBlock, predictor: Predictor, progress: Progress) ->
     rows: U8 = np.zeros((-(-block.n_plain // block.lanes), block.lanes), np.uint8)
     try:
         for start, stop, n in _runs(block.n_plain, block.lanes):
-            for t in range(start, stop):
-                predictor.decode(coder, rows[t, :n])
+            predictor.decode(coder, rows[start:stop, :n])
             coder.check()
             progress((stop - start) * n)
     except DamagedError as error:

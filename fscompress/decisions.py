@@ -1,13 +1,15 @@
-"""The one kernel call of a step: the eight decisions of a byte in each active lane, predicted, decoded and learned.
+"""The one kernel call of a step, or of many: the decisions of a byte in each active lane, predicted, decoded, learned.
 
-Stands where engine, mixer and coder meet, so that a step costs one call from Python instead of many.  Within a step
-the order is (bit, lane), most significant bit first.  Guarded by ``tests/test_predictor.py``, which does the same in
-separate calls.  ``words`` and ``state`` are a ``BinaryDecoder``'s; ``symbols`` uint8 [n]: the bytes of n active lanes.
+Stands where engine, mixer and coder meet, so that Python calls once a step instead of once a decision; or, where the
+network's step is a kernel as well, once a run of steps.  Within a step the order is (bit, lane), most significant bit
+first.  Guarded by ``tests/test_predictor.py``, which does the same in separate calls.  ``words`` and ``state`` are a
+``BinaryDecoder``'s; ``symbols`` uint8 [n]: the bytes of n active lanes.
 """
 
 import numpy as np
 
 from fscompress.coder.kernels import decode_bit
+from fscompress.engine.few_lanes_kernels import network_step
 from fscompress.engine.kernels import node_p1
 from fscompress.jit import kernel
 from fscompress.mixer.kernels import learn, predict
@@ -61,3 +63,33 @@ def read_step(
             bits[s] = decode_bit(state, words, np.int64(p1[s]))
             symbols[s] = (symbols[s] << 1 | bits[s]) & 255
         learn(shape, slots, maps, weights, lanes, inputs, history, links, bits)
+
+
+@kernel
+def _read_next(network, symbols, left):
+    """The network reads the step's bytes in the lanes that go on; returns how many bytes are still to come."""
+    left -= symbols.shape[0]
+    going_on = min(symbols.shape[0], left)
+    if going_on > 0:
+        network_step(symbols[:going_on], *network)
+    return left
+
+
+@kernel
+def predict_run(mixer, network, trees, rows, left, given, bits, p1):
+    """p1 uint16 [T, 8, n] of T steps of n lanes, whose bytes ``rows`` uint8 [T, n] are known; then as ``predict_step``.
+
+    ``mixer`` is the tuple of its state, ``network`` that of ``network_step``'s arguments, ``left`` the number of bytes
+    that the block still has.
+    """
+    for t in range(rows.shape[0]):
+        predict_step(*mixer, trees, rows[t], given, bits, p1[t])
+        left = _read_next(network, rows[t], left)
+
+
+@kernel
+def read_run(mixer, network, trees, state, words, rows, left, given, bits, p1):
+    """Decodes T steps of n lanes into ``rows`` uint8 [T, n]; else like ``predict_run`` and ``read_step``."""
+    for t in range(rows.shape[0]):
+        read_step(*mixer, trees, state, words, rows[t], given, bits, p1)
+        left = _read_next(network, rows[t], left)

@@ -98,9 +98,9 @@ def reference(model: IntegerModel) -> ReferenceEngine:
     return ReferenceEngine(model)
 
 
-def cpu(model: IntegerModel) -> CpuEngine:
-    """The fast engine, its canary not asked."""
-    return CpuEngine(PreparedModel(model))
+def cpu(model: IntegerModel, few_lanes: int = 8) -> CpuEngine:
+    """The fast engine, its canary not asked; blocks of up to ``few_lanes`` take the way for few lanes."""
+    return CpuEngine(PreparedModel(model, few_lanes=few_lanes))
 
 
 def states(engine: Engine) -> list[Array]:

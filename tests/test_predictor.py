@@ -53,8 +53,8 @@ def decisions(one: Predictor, plain: bytes, lanes: int) -> list[int]:
     found: list[int] = []
     for t, row in enumerate(to_rows(plain, lanes)):
         n = active_lanes(len(plain), lanes, t)
-        p1 = np.empty((8, n), np.uint16)
-        one.predict(row[:n], p1)
+        p1 = np.empty((1, 8, n), np.uint16)
+        one.predict(row[None, :n], p1)
         found += p1.reshape(-1).tolist()
     return found
 

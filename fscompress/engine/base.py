@@ -1,7 +1,7 @@
 """What every engine offers, and the canary that each must pass before it codes a byte."""
 
 import hashlib
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,18 @@ class Engine(Protocol):
     After ``start`` and after each ``advance`` row s of ``tree`` (int32 [S, 512]) is lane s's sum tree: node 1 is the
     root, nodes 2n and 2n + 1 the children of n (bit 0 and bit 1), leaf 256 + v the weight of byte value v; every leaf
     is at least 1 and the root at most 2**30.  The array is overwritten by the next call.
+
+    Where a whole step is one kernel, ``step_arguments`` is what ``few_lanes_kernels.network_step`` takes after the
+    symbols, so that other kernels can call it; it holds until the next ``start``.  Otherwise it is None.
     """
 
-    tree: I32
+    @property
+    def tree(self) -> I32:
+        """See above."""
+
+    @property
+    def step_arguments(self) -> tuple[Any, ...] | None:
+        """See above."""
 
     def start(self, lanes: int) -> None:
         """Puts all lanes in the model's initial state."""

@@ -107,9 +107,10 @@ def lstm_step(
     x,
     index,
 ):
-    """One LSTM cell for all rows of ``accumulator`` (int32 [n, 4H], sums of weight * (h8 + 128)).
+    """One LSTM cell for the n lanes of ``symbols`` from ``accumulator`` (int32 [n, >= 4H], sums of w * (h8 + 128)).
 
-    ``offset`` int32 [4H] is 128 * sum of weights; ``table`` int32 [256, 4H] is added by ``symbols`` where it has rows.
+    ``offset`` int32 [4H] is 128 * sum of weights; ``table`` int32 [256, 4H] is added by ``symbols`` where it has rows;
+    ``gain`` and ``bias`` int32 [5H] are those of the gates, then that of the cell.
     Updates h, c (int32 [S, H]) and writes h8 + 128 to z[:, column:column + H] and, where it has columns, to ``narrow``.
     ``x`` int32 [4H] and ``index`` uint16 [5H] are scratch.
     """
@@ -117,16 +118,17 @@ def lstm_step(
     h_keep, c_keep = np.int64(keep[0]), np.int64(keep[1])
     normed = index[4 * size : 5 * size]
     new_c = x[:size]
-    for s in range(accumulator.shape[0]):
+    for s in range(symbols.shape[0]):
         scale_into(accumulator[s], offset, multiplier, x)
         if table.shape[0]:
             row = table[symbols[s]]
             for j in range(4 * size):
                 x[j] = np.int32(x[j] + row[j])
         for k in range(4):
-            norm_into(x[k * size : (k + 1) * size], epsilon[k], gain[k], bias[k], index[k * size : (k + 1) * size])
+            start, stop = k * size, (k + 1) * size
+            norm_into(x[start:stop], epsilon[k], gain[start:stop], bias[start:stop], index[start:stop])
         new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c)
-        norm_into(new_c, epsilon[4], gain[4], bias[4], normed)
+        norm_into(new_c, epsilon[4], gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
         new_hidden_into(index[2 * size : 3 * size], normed, sigmoid, tanh, h_keep, h[s], z[s, column : column + size])
         old_c = c[s]
         for j in range(size):
@@ -139,9 +141,9 @@ def lstm_step(
 
 
 @kernel
-def sum_trees(accumulator, offset, multiplier, bias, shift, exp2, tree, logits):
-    """Sum trees int32 [n, 512] from the output product int32 [n, 256] of h8 + 128; ``logits`` int32 [256]: scratch."""
-    for s in range(accumulator.shape[0]):
+def sum_trees(accumulator, n, offset, multiplier, bias, shift, exp2, tree, logits):
+    """Sum trees int32 [n, 512] from the output product int32 [n, >= 256] of h8 + 128; ``logits`` [256] is scratch."""
+    for s in range(n):
         row, leaves = accumulator[s], tree[s]
         top = np.int32(-(1 << 31) + 1)
         for v in range(256):

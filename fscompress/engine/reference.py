@@ -39,6 +39,8 @@ def look_up(table: np.ndarray[tuple[int], np.dtype[np.int16]], y: I64) -> I64:
 class ReferenceEngine:
     """See ``Engine``.  States are int64 [S, H]: h in Q14, c in Q16."""
 
+    step_arguments = None
+
     def __init__(self, model: IntegerModel) -> None:
         self.model = model
         self.tree: I32 = np.zeros((0, 512), np.int32)

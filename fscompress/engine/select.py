@@ -15,7 +15,7 @@ def engine_factory(model: IntegerModel, name: str = "auto") -> Callable[[], Engi
     Args:
         name: ``cpu``, ``reference``, or ``auto`` (the fastest that passes its canary: today ``cpu``).
     Raises:
-        RefusedError: unknown name.  EngineError: the canary failed.
+        RefusedError: unknown name.  EngineError: the canary failed; ``cpu`` finds out when its engines start.
     """
     if name not in ENGINES:
         raise RefusedError(f"unknown engine '{name}' (known: {', '.join(ENGINES)})")
@@ -25,13 +25,14 @@ def engine_factory(model: IntegerModel, name: str = "auto") -> Callable[[], Engi
 
         def make() -> Engine:
             return ReferenceEngine(model)
+
+        check_canary(make(), model, name)
     else:
         from fscompress.engine.cpu import CpuEngine, PreparedModel
 
-        prepared = PreparedModel(model)
+        prepared = PreparedModel(model, name)
 
         def make() -> Engine:
             return CpuEngine(prepared)
 
-    check_canary(make(), model, name)
     return make

@@ -15,6 +15,7 @@ from tests.helpers import cpu, noise, reference, states, synthetic, text, tiny, 
 
 Rows = list[npt.NDArray[np.uint8]]
 LANES = [1, 2, 5, 16, 33]
+ALWAYS, NEVER = 1 << 20, 0  # the way for few lanes
 
 
 def random_rows(lanes: int, steps: int, seed: int = 0) -> Rows:
@@ -34,20 +35,21 @@ def check_tree(engine: Engine) -> None:
 
 
 def check_equal(model: IntegerModel, rows: Rows) -> list[npt.NDArray[Any]]:
-    """Both engines through all rows; returns the largest |member| of each state reached."""
-    norm, fast = reference(model), cpu(model)
-    norm.start(len(rows[0]))
-    fast.start(len(rows[0]))
+    """The norm and both ways of the cpu engine through all rows; returns the largest |member| of each state reached."""
+    norm, ways = reference(model), {few: cpu(model, few) for few in (ALWAYS, NEVER)}
+    for engine in (norm, *ways.values()):
+        engine.start(len(rows[0]))
     largest = [np.abs(member) for member in states(norm)]
     for step, row in enumerate([None, *rows]):
         if row is not None:
-            norm.advance(row)
-            fast.advance(row)
-        assert np.array_equal(norm.tree, fast.tree), f"tree after {step} steps"
-        check_tree(fast)
-        pairs = list(zip(states(norm), states(fast), strict=True))
-        assert all(np.array_equal(a, b) for a, b in pairs), f"states after {step} steps"
-        largest = [np.maximum(old, np.abs(new)) for old, (new, _) in zip(largest, pairs, strict=True)]
+            for engine in (norm, *ways.values()):
+                engine.advance(row)
+        for few, fast in ways.items():
+            assert np.array_equal(norm.tree, fast.tree), f"tree after {step} steps, few_lanes {few}"
+            check_tree(fast)
+            pairs = zip(states(norm), states(fast), strict=True)
+            assert all(np.array_equal(a, b) for a, b in pairs), f"states after {step} steps, few_lanes {few}"
+        largest = [np.maximum(old, np.abs(new)) for old, new in zip(largest, states(norm), strict=True)]
     return largest
 
 

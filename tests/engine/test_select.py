@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fscompress.engine import ENGINES, engine_factory
-from fscompress.engine import cpu as cpu_module
+from fscompress.engine import ENGINES, engine_factory, few_lanes, many_lanes
 from fscompress.engine.base import canary_hash
 from fscompress.engine.cpu import CpuEngine
 from fscompress.engine.reference import ReferenceEngine
+from fscompress.engine.tiles import pack
 from fscompress.errors import EngineError, RefusedError
 from tests.helpers import cpu, reference, synthetic, tiny
 
@@ -32,25 +32,28 @@ def test_factories_make_separate_engines() -> None:
     assert not np.array_equal(first.tree, second.tree)
 
 
+@pytest.mark.parametrize("lanes", [1, 64])
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_canary_that_differs(name: str) -> None:
+def test_a_canary_that_differs(name: str, lanes: int) -> None:
     wrong = replace(tiny(), canary_hash="0" * 64)
     message = rf"engine '{name}': self-test with model 'tiny' failed .*--engine reference"
     with pytest.raises(EngineError, match=message) as caught:
-        engine_factory(wrong, name)
+        engine_factory(wrong, name)().start(lanes)
     assert caught.value.exit_code == 1
 
 
 def test_an_engine_that_computes_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong(cpu_module.product_class()):  # type: ignore[misc]
+    class Wrong(many_lanes.product_class()):  # type: ignore[misc]
         def __call__(self, a: Any) -> Any:
             result = np.array(super().__call__(a))
             result[0, 0] += 1
             return result
 
-    monkeypatch.setattr(cpu_module, "product_class", lambda: Wrong)
-    with pytest.raises(EngineError):
-        engine_factory(tiny(), "cpu")
+    monkeypatch.setattr(many_lanes, "product_class", lambda: Wrong)
+    monkeypatch.setattr(few_lanes, "pack", lambda weight: np.roll(pack(weight), 1))
+    for lanes in (1, 64):
+        with pytest.raises(EngineError):
+            engine_factory(tiny(), "cpu")().start(lanes)
     engine_factory(tiny(), "reference")
 
 

@@ -1,0 +1,74 @@
+"""The default engine: one of two ways to compute the same, by the number of lanes; equals ``reference.py``."""
+
+import threading
+from typing import Any
+
+from fscompress.engine.base import Engine, Symbols, check_canary
+from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout
+from fscompress.engine.many_lanes import ManyLanesEngine, ManyLanesLayout
+from fscompress.engine.spec import I32, IntegerModel
+from fscompress.engine.tiles import CHOSEN
+
+
+class PreparedModel:
+    """What all engines of one model share, made when the first of a kind is asked for; threads may share it.
+
+    Args:
+        name: of the engine that must pass the model's canary, each way, before it codes a byte; None: no check.
+        few_lanes: blocks of up to so many lanes go the one way, others the other.
+    """
+
+    def __init__(self, model: IntegerModel, name: str | None = None, few_lanes: int = CHOSEN.few_lanes) -> None:
+        self.model, self._name, self._few_lanes = model, name, few_lanes
+        self._few: FewLanesLayout | None = None
+        self._many: ManyLanesLayout | None = None
+        self._lock = threading.Lock()
+
+    def engine(self, lanes: int) -> FewLanesEngine | ManyLanesEngine:
+        """A new engine that suits so many lanes; raises EngineError if the canary fails."""
+        with self._lock:
+            if lanes <= self._few_lanes:
+                if self._few is None:
+                    few = FewLanesLayout(self.model)
+                    self._check(FewLanesEngine(few))
+                    self._few = few
+                return FewLanesEngine(self._few)
+            if self._many is None:
+                many = ManyLanesLayout(self.model)
+                self._check(ManyLanesEngine(many))
+                self._many = many
+            return ManyLanesEngine(self._many)
+
+    def _check(self, engine: Engine) -> None:
+        if self._name:
+            check_canary(engine, self.model, self._name)
+
+
+class CpuEngine:
+    """See ``Engine``; ``start`` chooses the way for the whole block."""
+
+    def __init__(self, prepared: PreparedModel) -> None:
+        self._prepared = prepared
+
+    def start(self, lanes: int) -> None:
+        """See ``Engine.start``."""
+        self._engine = self._prepared.engine(lanes)
+        self._engine.start(lanes)
+
+    @property
+    def tree(self) -> I32:
+        """See ``Engine``."""
+        return self._engine.tree
+
+    @property
+    def step_arguments(self) -> tuple[Any, ...] | None:
+        """See ``Engine``."""
+        return self._engine.step_arguments
+
+    def advance(self, symbols: Symbols) -> None:
+        """See ``Engine.advance``."""
+        self._engine.advance(symbols)
+
+    def states(self) -> list[tuple[I32, I32]]:
+        """Copies of (h, c), int32 [S, H], of the fast and the slow cells."""
+        return self._engine.states.copies()

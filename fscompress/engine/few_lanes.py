@@ -1,0 +1,84 @@
+"""Few lanes: the whole step of a network is one call to one kernel, products included.
+
+Where a step has little to do, calls between Python, a library and kernels would take most of its time.  The columns
+of the states are those of ``many_lanes``; here the products skip what a cell does not read by the length of its rows.
+"""
+
+import numpy as np
+
+from fscompress.engine.base import Symbols
+from fscompress.engine.few_lanes_kernels import (
+    GROUP_OF_CELL,
+    GROUPS,
+    PACKED_AT,
+    PARAMETERS_AT,
+    PLAN_COLUMNS,
+    SIZE,
+    TILES,
+    network_step,
+    read_out,
+)
+from fscompress.engine.layout import CellLayout, States, cell_layouts, offset_of
+from fscompress.engine.spec import I8, I32, I64, IntegerModel
+from fscompress.engine.tiles import GROUP, TILE_ROWS, pack
+
+
+class FewLanesLayout:
+    """What engines of one model share, flat, so that a call takes few arrays.
+
+    ``packed`` int8: all weights, tile by tile; ``parameters`` int32: of each cell offset and multiplier [4H], gain and
+    bias [5H], keep [2], of the read-out offset, multiplier, bias [256]; ``epsilon`` int64 [cells, 5]; ``plan`` int64.
+    """
+
+    def __init__(self, model: IntegerModel) -> None:
+        cells = cell_layouts(model)
+        packed = [pack(weight) for weight in (*(cell.weight for cell in cells), model.output)]
+        parameters = [_parameters(cell) for cell in cells]
+        parameters.append(np.concatenate((offset_of(model.output), model.output_multiplier, model.output_bias)))
+        self.model = model
+        self.packed: I8 = np.concatenate([tiles.reshape(-1) for tiles in packed])
+        self.parameters: I32 = np.concatenate(parameters)
+        self.epsilon: I64 = np.stack([cell.epsilon for cell in cells])
+        self.plan: I64 = np.zeros((len(packed), PLAN_COLUMNS), np.int64)
+        self.plan[1:, PACKED_AT] = np.cumsum([tiles.size for tiles in packed])[:-1]
+        self.plan[1:, PARAMETERS_AT] = np.cumsum([part.size for part in parameters])[:-1]
+        self.plan[:, TILES] = [tiles.shape[0] for tiles in packed]
+        self.plan[:, GROUPS] = [tiles.shape[1] for tiles in packed]
+        self.plan[:-1, GROUP_OF_CELL] = [cell.group for cell in cells]
+        self.plan[:-1, SIZE] = [len(cell.multiplier) // 4 for cell in cells]
+
+
+def _parameters(cell: CellLayout) -> I32:
+    return np.concatenate((cell.offset, cell.multiplier, cell.gain, cell.bias, cell.keep))
+
+
+class FewLanesEngine:
+    """See ``Engine``.  Buffers are allocated by ``start`` and used for the whole block."""
+
+    def __init__(self, layout: FewLanesLayout) -> None:
+        self._layout = layout
+        self.tree: I32 = np.zeros((0, 512), np.int32)
+
+    def start(self, lanes: int) -> None:
+        """See ``Engine.start``."""
+        layout, model = self._layout, self._layout.model
+        columns = -(-(model.fast_size + model.slow_size) // GROUP) * GROUP
+        self.states = States(model, lanes, columns)
+        largest = max(model.fast_size, model.slow_size)
+        accumulator = np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32)
+        logits = np.zeros(256, np.int32)
+        self.tree = np.zeros((lanes, 512), np.int32)
+        (fast_h, slow_h), (fast_c, slow_c) = self.states.h, self.states.c
+        self.step_arguments = (
+            *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.table, model.output_shift),
+            *(model.sigmoid, model.tanh, model.exp2, fast_h, fast_c, slow_h, slow_c, self.states.z, accumulator),
+            *(np.zeros(4 * largest, np.int32), np.zeros(5 * largest, np.uint16), self.tree, logits),
+        )
+        read_out(
+            *(layout.plan, layout.packed, layout.parameters, model.output_shift, model.exp2),
+            *(self.states.z, lanes, accumulator, self.tree, logits),
+        )
+
+    def advance(self, symbols: Symbols) -> None:
+        """See ``Engine.advance``."""
+        network_step(symbols, *self.step_arguments)

@@ -1,0 +1,96 @@
+"""The step of a network as one kernel: products by tiles, then the kernels that ``many_lanes`` uses as well."""
+
+from fscompress.engine.kernels import lstm_step, sum_trees
+from fscompress.engine.spec import FAST
+from fscompress.engine.tiles import CHOSEN, GROUP, TILE_ROWS, tile_of
+from fscompress.jit import kernel
+
+# columns of ``plan``, one row a cell and a last one for the read-out
+PACKED_AT, TILES, GROUPS, GROUP_OF_CELL, SIZE, PARAMETERS_AT, PLAN_COLUMNS = range(7)
+TILE_BYTES = GROUP * TILE_ROWS
+tile_of_1, tile_of_2, tile_of_3, tile_of_4 = (tile_of(CHOSEN, lanes) for lanes in (1, 2, 3, 4))
+
+
+@kernel
+def multiply_into(packed, packed_at, tiles, groups, z, n, out):
+    """out[s, :tiles * TILE_ROWS] = weights z[s, :4 * groups] for the lanes s < n.
+
+    ``packed`` int8 [...], ``pack``'s order from ``packed_at`` on; ``z`` uint8 [S, >= 4 * groups], ``out`` int32
+    [S, >= tiles * TILE_ROWS], both contiguous.
+    """
+    z_step, out_step = z.shape[1], out.shape[1]
+    for tile in range(tiles):
+        at = packed_at + tile * groups * TILE_BYTES
+        s = 0
+        while s + 4 <= n:
+            tile_of_4(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
+            s += 4
+        if s + 3 == n:
+            tile_of_3(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
+        elif s + 2 == n:
+            tile_of_2(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
+        elif s + 1 == n:
+            tile_of_1(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
+
+
+@kernel
+def read_out(plan, packed, parameters, shift, exp2, z, n, accumulator, tree, logits):
+    """Sum trees of n lanes from their states; ``accumulator`` int32 [S, rows of a product], ``logits``: scratch."""
+    row = plan[plan.shape[0] - 1]
+    multiply_into(packed, row[PACKED_AT], row[TILES], row[GROUPS], z, n, accumulator)
+    at = row[PARAMETERS_AT]
+    offset, multiplier = parameters[at : at + 256], parameters[at + 256 : at + 512]
+    sum_trees(accumulator, n, offset, multiplier, parameters[at + 512 : at + 768], shift, exp2, tree, logits)
+
+
+@kernel
+def network_step(
+    symbols,
+    plan,
+    packed,
+    parameters,
+    epsilon,
+    table,
+    shift,
+    sigmoid,
+    tanh,
+    exp2,
+    fast_h,
+    fast_c,
+    slow_h,
+    slow_c,
+    z,
+    accumulator,
+    x,
+    index,
+    tree,
+    logits,
+):
+    """All cells and the read-out for the first n lanes, which read ``symbols`` (uint8 [n])."""
+    n, no_narrow = symbols.shape[0], z[:, :0]
+    for i in range(plan.shape[0] - 1):
+        row = plan[i]
+        multiply_into(packed, row[PACKED_AT], row[TILES], row[GROUPS], z, n, accumulator)
+        size, at = row[SIZE], row[PARAMETERS_AT]
+        fast = row[GROUP_OF_CELL] == FAST
+        lstm_step(
+            accumulator,
+            parameters[at : at + 4 * size],
+            parameters[at + 4 * size : at + 8 * size],
+            table if i == 0 else table[:0],
+            symbols,
+            epsilon[i],
+            parameters[at + 8 * size : at + 13 * size],
+            parameters[at + 13 * size : at + 18 * size],
+            parameters[at + 18 * size : at + 18 * size + 2],
+            sigmoid,
+            tanh,
+            fast_h if fast else slow_h,
+            fast_c if fast else slow_c,
+            z,
+            0 if fast else fast_h.shape[1],
+            no_narrow,
+            x[: 4 * size],
+            index[: 5 * size],
+        )
+    read_out(plan, packed, parameters, shift, exp2, z, n, accumulator, tree, logits)

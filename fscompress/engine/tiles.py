@@ -1,0 +1,163 @@
+"""Exact products u8 x s8 -> int32 inside compiled kernels, by the processor's own instructions.
+
+A tile is ``TILE_ROWS`` rows of a weight matrix against up to four lanes: its sums stay in registers while the columns
+go by, four at a time, so that a weight is read once for all lanes.  Three instructions can do it, all exact because
+|w| <= 63: VNNI's vpdpbusd, AVX2's vpmaddubsw (whose 16-bit sums of two products of at most 255 * 63 cannot saturate),
+and plain integer arithmetic for other processors.  Which one is used is decided by what numba compiles for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
+from numba.extending import intrinsic
+
+from fscompress.engine.spec import I8
+
+TILE_VECTORS = 4
+GROUP = 4  # columns that an instruction takes at once
+
+_I8, _I16, _I32, _I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
+MultiplyAdd = Callable[[Any, Any, Any, Any], Any]  # (builder, sums, lane's bytes, weights), vectors of int32
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """``width`` int32 a vector; ``multiply_add`` writes the code of ``sums += four products`` for each of them.
+
+    ``few_lanes``: up to so many lanes tiles are faster than onnxruntime's products of whole matrices (measured).
+    """
+
+    name: str
+    width: int
+    multiply_add: MultiplyAdd
+    few_lanes: int
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of a weight matrix in a tile."""
+        return TILE_VECTORS * self.width
+
+
+def _vnni(bits: int) -> MultiplyAdd:
+    def multiply_add(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
+        kind = ir.FunctionType(sums.type, [sums.type] * 3)
+        name = f"llvm.x86.avx512.vpdpbusd.{bits}"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [sums, lane, weights])
+
+    return multiply_add
+
+
+def _avx2(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
+    in_bytes, in_pairs = ir.VectorType(_I8, 32), ir.VectorType(_I16, 16)
+    kind = ir.FunctionType(in_pairs, [in_bytes, in_bytes])
+    multiply = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.pmadd.ub.sw")
+    pairs = builder.call(multiply, [builder.bitcast(lane, in_bytes), builder.bitcast(weights, in_bytes)])
+    kind = ir.FunctionType(sums.type, [in_pairs, in_pairs])
+    add = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.pmadd.wd")
+    return builder.add(sums, builder.call(add, [pairs, ir.Constant(in_pairs, [1] * 16)]))
+
+
+def _plain(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
+    def splat(value: int) -> Any:
+        return ir.Constant(sums.type, [value] * sums.type.count)
+
+    for byte in range(GROUP):
+        unsigned = builder.and_(builder.lshr(lane, splat(8 * byte)), splat(255))
+        signed = builder.ashr(builder.shl(weights, splat(24 - 8 * byte)), splat(24))
+        sums = builder.add(sums, builder.mul(unsigned, signed))
+    return sums
+
+
+INSTRUCTIONS = {
+    "avx512vnni": Instructions("avx512vnni", 16, _vnni(512), few_lanes=8),
+    "avxvnni": Instructions("avxvnni", 8, _vnni(256), few_lanes=8),
+    "avx2": Instructions("avx2", 8, _avx2, few_lanes=8),
+    "plain": Instructions("plain", 4, _plain, few_lanes=0),
+}
+
+
+def best_instructions() -> Instructions:
+    """The first of ``INSTRUCTIONS`` among the features that numba compiles for."""
+    features = getattr(config, "CPU_FEATURES", None) or get_host_cpu_features()
+    named = {word[1:] for word in features.split(",") if word.startswith("+")}
+    return next(found for name, found in INSTRUCTIONS.items() if name in named or name == "plain")
+
+
+def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Address of an array's first element, as int64."""
+    return builder.ptrtoint(context.make_array(kind)(context, builder, array).data, _I64)
+
+
+def _load(builder: Any, address: Any, kind: Any, align: int) -> Any:
+    value = builder.load(builder.inttoptr(address, kind.as_pointer()))
+    value.align = align
+    return value
+
+
+def _splat_group(builder: Any, address: Any, vector: Any) -> Any:
+    """The four bytes at that address in every element."""
+    nothing = ir.Constant(vector, ir.Undefined)
+    one = builder.insert_element(nothing, _load(builder, address, _I32, 1), ir.Constant(_I32, 0))
+    return builder.shuffle_vector(one, nothing, ir.Constant(vector, [0] * vector.count))
+
+
+def tile_of(chosen: Instructions, lanes: int) -> Any:
+    """A numba intrinsic: one tile for that many lanes.
+
+    It takes (out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups): ``out`` int32, ``z`` uint8 and
+    ``packed`` int8 are contiguous arrays, ``_at`` and ``_step`` count their elements from the beginning and from lane
+    to lane.  Nothing is checked: the caller's layout is right.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups = arguments
+        out_kind, _, _, z_kind, _, _, packed_kind, _, _ = signature.args
+        vector = ir.VectorType(_I32, chosen.width)
+        out_address = builder.add(_data(context, builder, out_kind, out), builder.mul(out_at, _I64(4)))
+        z_address = builder.add(_data(context, builder, z_kind, z), z_at)
+        packed_address = builder.add(_data(context, builder, packed_kind, packed), packed_at)
+        zero = vector([0] * chosen.width)
+        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(TILE_VECTORS)] for _ in range(lanes)]
+        with cgutils.for_range(builder, groups) as loop:
+            weight_address = builder.add(packed_address, builder.mul(loop.index, _I64(GROUP * chosen.tile_rows)))
+            weights = [
+                _load(builder, builder.add(weight_address, _I64(4 * chosen.width * i)), vector, 4)
+                for i in range(TILE_VECTORS)
+            ]
+            for lane, row in enumerate(sums):
+                at = builder.add(z_address, builder.mul(z_step, _I64(lane)))
+                group = _splat_group(builder, builder.add(at, builder.mul(loop.index, _I64(GROUP))), vector)
+                for total, weight in zip(row, weights, strict=True):
+                    builder.store(chosen.multiply_add(builder, builder.load(total), group, weight), total)
+        for lane, row in enumerate(sums):
+            at = builder.add(out_address, builder.mul(out_step, _I64(4 * lane)))
+            for i, total in enumerate(row):
+                address = builder.add(at, _I64(4 * chosen.width * i))
+                builder.store(builder.load(total), builder.inttoptr(address, vector.as_pointer())).align = 4
+        return context.get_dummy_value()
+
+    @intrinsic
+    def tile(_typing, out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups):  # type: ignore[no-untyped-def]
+        kinds = (out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups)
+        return types.void(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)), code
+
+    return tile
+
+
+CHOSEN = best_instructions()
+TILE_ROWS = CHOSEN.tile_rows
+
+
+def pack(weight: I8, tile_rows: int = TILE_ROWS) -> I8:
+    """Weights int8 [N, K] in the order in which tiles read them: int8 [tiles, groups, tile rows, 4], zeros added."""
+    n, k = weight.shape
+    whole = np.zeros((-(-n // tile_rows) * tile_rows, -(-k // GROUP) * GROUP), np.int8)
+    whole[:n, :k] = weight
+    tiles = whole.reshape(-1, tile_rows, whole.shape[1] // GROUP, GROUP)
+    return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3))
