@@ -55,9 +55,9 @@ def test_plans_do_not_know_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plans_of_the_default_sizes() -> None:
-    """What files of a megabyte get; a change here changes what encoders write."""
-    fast, normal, best = (plan(one, 1 << 19, 1) for one in LEVELS.values())
-    assert (fast.lanes, normal.lanes, best.lanes) == (32, 2, 1)
+    """What blocks of 4 MiB get; a change here changes what encoders write."""
+    fast, normal, best = (plan(one, 1 << 22, 1) for one in LEVELS.values())
+    assert (fast.lanes, normal.lanes, best.lanes) == (64, 4, 1)
     assert [one.mixing for one in LEVELS.values()] == [None, NORMAL, BEST]
     assert [one.block_log2 for one in LEVELS.values()] == [19, 22, 24]
 

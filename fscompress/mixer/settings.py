@@ -118,9 +118,8 @@ def settings_for(level: int, n_bytes: int, n_networks: int) -> MixerSettings:
     sets = ALL_SETS if n_networks else ALL_SETS - mask(SET_NETWORK)
     sse_log2 = min(16, max(8, log2 - 2))
     if level == BEST:
-        lanes = max(1, min(4, n_bytes >> 22))
         table_log2 = min(22, max(6, log2 + 3))
-        return MixerSettings(BEST_RATE, lanes, n_networks, table_log2, sse_log2, ALL_CONTEXTS, sets)
-    lanes = max(1, min(16, n_bytes >> 18))
+        return MixerSettings(BEST_RATE, 1, n_networks, table_log2, sse_log2, ALL_CONTEXTS, sets)
+    lanes = max(1, n_bytes >> 20)  # of a block of 4 MiB at most; docs/BENCH.md, "Lanes"
     table_log2 = min(21, max(6, log2 + 2))
     return MixerSettings(NORMAL_RATE, lanes, n_networks, table_log2, sse_log2, ALL_CONTEXTS - SPARED, sets)
