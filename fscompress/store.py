@@ -1,16 +1,20 @@
 """Installed models: where they are looked for, and how a name, a path or an id becomes a model.
 
-A model is a file NAME.safetensors in one of ``folders()``; its id is the sha256 of the file, of which .fsc files
-record the first eight bytes.  Stands above ``engine``, beside ``codec``.  Guarded by ``tests/test_store.py``.
+A model is a file NAME.safetensors in one of ``folders()``, whole or in parts (``parts.py``); its id is the sha256 of
+the whole file, of which .fsc files record the first eight bytes.  Stands above ``engine``, beside ``codec``.
+Guarded by ``tests/test_store.py``.
 """
 
 import hashlib
+import json
+import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fscompress import settings
+from fscompress import parts, settings
 from fscompress.container import Rule
 from fscompress.errors import ModelFileError, ModelNotFoundError, RefusedError
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 SUFFIX = ".safetensors"
 MASTER_SUFFIX = ".float16.safetensors"  # float weights to go on training from: not a model to code with
+_TRAINED = ("embedding", "weight", "gain", "bias")  # last words of the names of tensors (``engine/model_file.py``)
 ID_BYTES = 8  # of the id, in .fsc files and in messages
 _SHORTEST_PREFIX = 8  # hexadecimal digits, so that a short name is not taken for an id
 _PACKAGE = Path(__file__).resolve().parent
@@ -27,16 +32,22 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Installed:
-    """A model file; ``id`` is the sha256 of its bytes."""
+    """A model file; ``id`` is the sha256 of its bytes, of parts as recorded, empty if ``trouble`` hides it."""
 
     name: str
     path: Path
     id: bytes
+    trouble: str = ""
 
     @property
     def n_bytes(self) -> int:
-        """Size of the file."""
-        return self.path.stat().st_size
+        """Size of the file, or of its parts that exist."""
+        return parts.size(self.path)
+
+    @property
+    def n_parts(self) -> int:
+        """Parts that exist; 0 for one file."""
+        return 0 if self.path.is_file() else len(parts.part_paths(self.path))
 
 
 def folders() -> list[Path]:
@@ -47,27 +58,61 @@ def folders() -> list[Path]:
 
 def installed(preferred: str = "") -> Iterator[Installed]:
     """All models in order of ``folders()``, those called ``preferred`` first: a search then mostly reads one file."""
-    paths = [path for folder in folders() for path in sorted(folder.glob(f"*{SUFFIX}"))]
-    paths = [path for path in paths if not path.name.endswith(MASTER_SUFFIX)]
+    paths = [path for folder in folders() for path in _models_in(folder)]
     for path in sorted(paths, key=lambda path: path.name != preferred + SUFFIX):
-        yield describe(path)
+        try:
+            yield describe(path)
+        except ModelFileError as error:  # the other models are still good
+            yield Installed(path.name.removesuffix(SUFFIX), path, b"", str(error))
+
+
+def _models_in(folder: Path) -> list[Path]:
+    """NAME.safetensors of each model there, whole or in parts."""
+    found = (re.fullmatch(rf"(.+{re.escape(SUFFIX)})(\.[0-9][0-9])?", path.name) for path in folder.glob(f"*{SUFFIX}*"))
+    return [
+        folder / name for name in sorted({match[1] for match in found if match}) if not name.endswith(MASTER_SUFFIX)
+    ]
 
 
 def describe(path: Path) -> Installed:
-    """Name and id of the model file at ``path``."""
+    """Name and id of the model file at ``path``; raises ModelFileError if the list of its parts is no good."""
+    name = path.name.removesuffix(SUFFIX)
+    if not path.is_file() and parts.part_paths(path):
+        return Installed(name, path, parts.read_sums(path).whole)
     with path.open("rb") as file:
-        return Installed(path.name.removesuffix(SUFFIX), path, hashlib.file_digest(file, "sha256").digest())
+        return Installed(name, path, hashlib.file_digest(file, "sha256").digest())
+
+
+def read_header(path: Path) -> tuple[dict[str, str], dict[str, list[int]]]:
+    """Metadata and the shapes of all tensors of a safetensors file, whole or in parts; its tensors are not looked at.
+
+    Raises ModelFileError if it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import load as load_tensors
+
+    try:
+        if path.is_file():
+            with safe_open(path, "np") as file:
+                names = list(file.keys())
+                return dict(file.metadata() or {}), {name: file.get_slice(name).get_shape() for name in names}
+        data = parts.read_joined(path)
+        shapes = {name: list(tensor.shape) for name, tensor in load_tensors(data).items()}
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return header.get("__metadata__", {}), shapes
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(f"{path}: not a readable model file ({error})") from error
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """What a safetensors file says about itself; raises ModelFileError if it cannot be read."""
-    from safetensors import SafetensorError, safe_open
+    return read_header(path)[0]
 
-    try:
-        with safe_open(path, "np") as file:
-            return dict(file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise ModelFileError(f"{path}: not a readable model file ({error})") from error
+
+def count_weights(shapes: dict[str, list[int]]) -> int:
+    """Trained parameters of the model whose tensors have these shapes, as its float network counts them."""
+    trained = (shape for name, shape in shapes.items() if name.split(".")[-1] in _TRAINED)
+    return sum(math.prod(shape) for shape in trained)
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -76,17 +121,18 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def find_model(wanted: str = DEFAULT) -> Path:
-    """The file of the model called ``wanted``: a name, a path, or at least eight digits of an id.
+    """The file of the model called ``wanted``: a name, a path (of a part, too), or at least eight digits of an id.
 
+    A file in parts is found under the name of the whole, at which no file need be; ``parts.read_joined`` reads it.
     Raises ModelNotFoundError if there is none, RefusedError if several models have an id that begins so.
     """
-    if wanted.endswith(SUFFIX) or "/" in wanted or "\\" in wanted:
-        if Path(wanted).is_file():
-            return Path(wanted)
+    if SUFFIX in wanted or "/" in wanted or "\\" in wanted:
+        if found := parts.locate(Path(wanted)):
+            return found
         raise ModelNotFoundError(f"model {wanted}: no such file")
     for folder in folders():
-        if (folder / (wanted + SUFFIX)).is_file():
-            return folder / (wanted + SUFFIX)
+        if found := parts.locate(folder / (wanted + SUFFIX)):
+            return found
     if _is_id(wanted):
         matches = {model.id: model.path for model in installed() if model.id.hex().startswith(wanted.lower())}
         if len(matches) > 1:
@@ -104,10 +150,12 @@ def find_by_id(wanted: bytes, name: str, given: Path | None = None) -> Path:
     """
     if given is not None and describe(given).id.startswith(wanted):
         return given
+    other = f"{given} is another one; " if given else ""
     for model in installed(name):
         if model.id.startswith(wanted):
             return model.path
-    other = f"{given} is another one; " if given else ""
+        if model.trouble and model.name == name:
+            other += f"{model.trouble}; "
     raise ModelNotFoundError(
         f"needs model '{name}', id {wanted.hex()}, which is not installed ({other}{_searched()}); "
         f"put its file into one of them or name it with --model [{Rule.UNKNOWN_MODEL.code}]"

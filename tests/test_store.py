@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fscompress import store
+from fscompress import parts, store
 from fscompress.errors import ModelFileError, ModelNotFoundError, RefusedError
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -52,6 +53,45 @@ def test_missing_model_is_exit_4(folder: Path, wanted: str) -> None:
 def test_missing_model_says_what_there_is(folder: Path) -> None:
     with pytest.raises(ModelNotFoundError, match=rf"installed: first, second; searched: {folder}"):
         store.find_model("third")
+
+
+def test_models_in_parts_are_found_as_if_whole(folder: Path) -> None:
+    second = folder / "second.safetensors"
+    parts.split_file(second, 1)
+    parts.split_file(folder / "second.float16.safetensors", 5)
+    assert [(m.name, m.id, m.n_bytes, m.n_parts) for m in store.installed()] == [
+        ("first", id_of(b"one"), 3, 0),
+        ("second", id_of(b"two"), 3, 3),
+    ]
+    for wanted in ("second", str(second), f"{second}.01", id_of(b"two").hex()[:16]):
+        assert store.find_model(wanted) == second
+    assert store.find_by_id(id_of(b"two")[:8], "second") == second
+
+
+def test_a_damaged_model_does_not_hide_the_others(folder: Path) -> None:
+    parts.split_file(folder / "first.safetensors", 1)
+    (folder / "first.safetensors.sha256").unlink()
+    damaged, whole = store.installed()
+    assert (damaged.name, damaged.id, whole.trouble) == ("first", b"", "")
+    assert "is missing; it lists the parts" in damaged.trouble
+    assert store.find_by_id(id_of(b"two")[:8], "second") == whole.path
+    with pytest.raises(ModelNotFoundError, match=r"first\.safetensors\.sha256: is missing"):
+        store.find_by_id(id_of(b"one")[:8], "first")
+
+
+def test_header_of_one_file_and_of_parts(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    path.write_bytes(tiny_model.read_bytes())
+    parts.split_file(path, 999)
+    assert store.read_header(path) == store.read_header(tiny_model)
+    path.write_bytes(b"no model")
+    parts.split_file(path, 3)
+    with pytest.raises(ModelFileError, match="not a readable"):
+        store.read_header(path)
+
+
+def test_weights_are_counted_as_the_readme_counts_them() -> None:
+    assert store.count_weights(store.read_header(ROOT / "models" / "default.safetensors")[1]) == 1_466_112
 
 
 def test_ambiguous_id(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """``fscompress export``: a training checkpoint in, an integer model file out, and what the rounding costs."""
 
+import sys
 from pathlib import Path
 
 import click
 
+from fscompress import parts
 from fscompress.cli.console import Console
 from fscompress.cli.options import talks
 from fscompress.container.layout import NAME as NAME_PATTERN
@@ -21,6 +23,14 @@ READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--primer", type=READABLE, help="Text that every lane has read before its first byte.  [default: prose]")
 @click.option("--valid", type=READABLE, help="Measure on this file what the rounding costs, and record the result.")
 @click.option("--master", type=click.Path(path_type=Path), help="Also write the float weights, as float16.")
+@click.option(
+    "--part-bytes",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=parts.PART_BYTES,
+    show_default=True,
+    help="Split what is larger into OUT.00, OUT.01, ... of at most N bytes; 0: never.",
+)
 @click.option("-f", "--force", is_flag=True, help="Overwrite OUT and the file of --master.")
 @talks
 def export(
@@ -31,18 +41,21 @@ def export(
     primer: Path | None,
     valid: Path | None,
     master: Path | None,
+    part_bytes: int,
     force: bool,
     console: Console,
 ) -> None:
     """Turn the checkpoint CKPT into the integer model OUT, certified and ready to encode with.
 
     With --valid, bits per byte of the float and of the integer model on that file are printed, and their difference.
+    OUT.sha256 lists the parts of a large model; --model OUT reads them like one file.
     """
     name = out.name.removesuffix(".safetensors") if name is None else name
     if not NAME_PATTERN.fullmatch(name.encode()):
         raise click.BadParameter(f"must match {NAME_PATTERN.pattern.decode()} (got '{name}')", param_hint="--name")
     for target in filter(None, (out, master)):
         check_output(str(target), str(checkpoint), force, binary=False)
+        parts.check_absent(target, force)
     from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint, write_master
     from fscompress.export.export import ExportSettings
 
@@ -56,7 +69,10 @@ def export(
         output.file.write(model)
     if master:
         write_master(checkpoint, master)
-    console.notice(f"{out}: {len(model):,} bytes")
+    for written in filter(None, (out, master)):
+        n_parts = parts.split_file(written, part_bytes or sys.maxsize)
+        in_parts = f" in {n_parts} parts" if n_parts > 1 else ""
+        console.notice(f"{written}: {parts.size(written):,} bytes{in_parts}")
 
 
 def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console: Console) -> float:

@@ -14,6 +14,7 @@ from safetensors.numpy import load, save
 from fscompress.engine import arithmetic as q
 from fscompress.engine.spec import FAST, SLOW, IntegerCell, IntegerModel, input_table
 from fscompress.errors import ModelFileError, UnsupportedVersionError
+from fscompress.parts import read_joined, size
 
 MAX_FILE_BYTES = 1 << 30
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # FORMAT.md section 6: every file that the model encodes carries it
@@ -57,18 +58,20 @@ def write_model(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> byte
 
 
 def read_model(path: Path) -> IntegerModel:
-    """Reads and certifies a model file.
+    """Reads and certifies a model file, kept as one file or in parts (``fscompress.parts``).
 
     Raises:
-        ModelFileError: damaged, incomplete, of the wrong types or shapes, or a bound does not hold.
+        ModelFileError: damaged, a part missing, of the wrong types or shapes, or a bound does not hold.
         UnsupportedVersionError: of an integer scheme that this build does not know.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        if size(path) > MAX_FILE_BYTES:
             raise ModelFileError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes")
-        return parse_model(path.read_bytes())
+        data = read_joined(path)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return parse_model(data)
     except (ModelFileError, UnsupportedVersionError) as error:
         raise type(error)(f"{path}: {error}") from error
 

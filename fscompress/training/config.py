@@ -1,4 +1,4 @@
-"""Training settings and the named presets: the paper's five columns and ``small`` for a CPU.  No heavy imports."""
+"""Training settings and the named presets: the paper's five columns, three sizes for mixed text.  No heavy imports."""
 
 from dataclasses import dataclass
 
@@ -57,6 +57,9 @@ def _paper(fast: int, slow: int, k: int, corpus: str, window: int = 150) -> Pres
 
 PRESETS: dict[str, Preset] = {
     "small": Preset(ModelConfig(fast_size=256, slow_size=256, n_fast=2, embedding_size=64), TrainConfig()),
+    # Sizes in multiples of 64 fill whole tiles; the rate falls with width; a mix read once or twice needs no dropout.
+    "base": Preset(ModelConfig(448, 768, 2, 128), TrainConfig(batch=64, window=100, rate=0.003)),
+    "large": Preset(ModelConfig(730, 1500, 4, 256), TrainConfig(batch=128, window=100, rate=0.002)),
     "ptb-fs-lstm-2": _paper(700, 400, 2, "ptb"),
     "ptb-fs-lstm-4": _paper(500, 400, 4, "ptb"),
     "enwik8-fs-lstm-2": _paper(900, 1500, 2, "enwik8"),

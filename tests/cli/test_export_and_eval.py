@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from fscompress import store
+from fscompress import parts, store
 from fscompress.cli.app import group
 from fscompress.model.config import ModelConfig
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -70,6 +70,31 @@ def test_export_writes_masters_and_overwrites_nothing() -> None:
     assert store.read_metadata(Path("m.safetensors"))["name"] == "other"
 
 
+def test_export_in_parts(here: Path) -> None:
+    words = ["export", "ckpt.safetensors", "m.safetensors", "--master", "m.float16.safetensors"]
+    assert run(*words).exit_code == 0
+    whole, master = (here / name for name in ("m.safetensors", "m.float16.safetensors"))
+    expected = whole.read_bytes()
+    result = run(*words, "-f", "--part-bytes", "2000")
+    assert result.exit_code == 0
+    assert f"m.safetensors: {len(expected):,} bytes in {-(-len(expected) // 2000)} parts" in result.stderr
+    assert not whole.exists()
+    assert not master.exists()
+    assert parts.read_joined(whole) == expected
+    assert store.is_checkpoint(master)
+    assert max(part.stat().st_size for part in parts.part_paths(whole)) == 2000
+
+    refused = run(*words)
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "fscompress: m.safetensors: exists already, in parts; -f overwrites it\n",
+    )
+    assert run(*words, "-f", "--part-bytes", "0").exit_code == 0
+    assert whole.read_bytes() == expected
+    assert read_checkpoint(master).tensors
+    assert {entry.name for entry in here.iterdir()} == {"ckpt.safetensors", "valid.txt", whole.name, master.name}
+
+
 def test_export_refuses_what_no_reader_would_accept() -> None:
     assert run("export", "ckpt.safetensors", "m", "--name", "With Blanks").exit_code == 2
     assert run("export", "valid.txt", "m").exit_code == 1
@@ -84,15 +109,3 @@ def test_eval_of_the_default_model() -> None:
     assert run("eval", "empty").exit_code == 1
     assert run("eval", "--model", "nobody", "valid.txt").exit_code == 4
     assert run("eval", "--model", "./valid.txt", "valid.txt").exit_code == 3
-
-
-def test_models_lists_what_is_installed(installed: Path) -> None:
-    [entry] = [
-        model for model in json.loads(run("models", "--json").stdout) if model["path"].startswith(str(installed))
-    ]
-    assert entry["name"] == "default"
-    assert Path(entry["path"]).stat().st_size == entry["bytes"]
-    assert store.find_model(entry["id"][:16]) == Path(entry["path"])
-    lines = run("models").stdout.splitlines()
-    assert lines[0].split() == ["name", "id", "bytes", "description"]
-    assert lines[1].split()[:2] == ["default", entry["id"][:16]]

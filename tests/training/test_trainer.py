@@ -157,7 +157,7 @@ def test_presets_are_the_papers_columns():
         m = chosen.model
         f, s, e = m.fast_size, m.slow_size, m.embedding_size
         counts[name] = 4 * f * (f + e) + 4 * s * (f + s) + 4 * f * (s + f) + (m.n_fast - 2) * 4 * f * f + 256 * (f + e)
-    assert set(counts) == {"small", *paper}
+    assert set(counts) == {"small", "base", "large", *paper}
     for name, millions in paper.items():
         assert abs(counts[name] / 1e6 - millions) < 0.02 * millions + 0.3, name
     assert counts["small"] <= 1_500_000
