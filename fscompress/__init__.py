@@ -20,7 +20,7 @@ def compress(
         data: any bytes, none included.
         model: name, path or id of an installed model.
         threads: blocks coded at the same time; does not change the result.
-        engine: ``auto``, ``cpu`` or ``reference``; does not change the result.
+        engine: ``auto``, ``cpu``, ``cuda`` or ``reference``; does not change the result.
         level: ``fast``, ``normal`` or ``best``.
     Raises:
         ModelNotFoundError, ModelFileError, EngineError: all of them ``fscompress.errors.FscompressError``.

@@ -38,6 +38,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def cuda_or_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the ``cuda`` engine run on any machine: where there is no GPU on the CPU, by the same code."""
+    import torch
+
+    from fscompress.engine import cuda
+
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(cuda, "DEVICE", "cpu")
+
+
+@pytest.fixture
 def program() -> Program:
     """Runs ``python -m fscompress WORDS...`` in the current folder; gives exit code, stdout and stderr in bytes."""
 

@@ -10,7 +10,7 @@ from fscompress.cli.console import Console
 
 Command = Callable[..., Any]
 
-ENGINES = ("auto", "cpu", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
+ENGINES = ("auto", "cpu", "cuda", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
 LEVELS = ("fast", "normal", "best")  # fscompress.levels.LEVELS, likewise
 
 model_option = click.option("--model", metavar="MODEL", help="Name, path or id of the model.  [default: default]")
@@ -25,8 +25,9 @@ level_option = click.option(
     "--level", type=click.Choice(LEVELS), default="normal", show_default=True, help="fast, or small; see encode --help."
 )
 engine_option = click.option(
-    "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="All give the same bytes."
-)
+    "--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
+    help="All give the same bytes; cuda needs an NVIDIA GPU.",
+)  # fmt: skip
 threads_option = click.option(
     "-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads; the bytes do not depend on it."
 )

@@ -6,20 +6,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fscompress.cli.options import ENGINES as COMMAND_LINE
 from fscompress.engine import ENGINES, engine_factory, few_lanes, many_lanes
 from fscompress.engine.base import canary_hash
 from fscompress.engine.cpu import CpuEngine
+from fscompress.engine.cuda import CudaEngine
 from fscompress.engine.reference import ReferenceEngine
 from fscompress.engine.tiles import pack
 from fscompress.errors import EngineError, RefusedError
 from tests.helpers import cpu, reference, synthetic, tiny
 
 
-def test_names() -> None:
-    assert ENGINES == ("auto", "cpu", "reference")
+def test_names(cuda_or_cpu: None) -> None:
+    assert ENGINES == COMMAND_LINE == ("auto", "cpu", "cuda", "reference")
     kinds = {name: type(engine_factory(tiny(), name)()) for name in ENGINES}
-    assert kinds == {"auto": CpuEngine, "cpu": CpuEngine, "reference": ReferenceEngine}
-    with pytest.raises(RefusedError, match=r"unknown engine 'gpu' \(known: auto, cpu, reference\)"):
+    assert kinds == {"auto": CpuEngine, "cpu": CpuEngine, "cuda": CudaEngine, "reference": ReferenceEngine}
+    with pytest.raises(RefusedError, match=r"unknown engine 'gpu' \(known: auto, cpu, cuda, reference\)"):
         engine_factory(tiny(), "gpu")
 
 
@@ -34,7 +36,7 @@ def test_factories_make_separate_engines() -> None:
 
 @pytest.mark.parametrize("lanes", [1, 64])
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_canary_that_differs(name: str, lanes: int) -> None:
+def test_a_canary_that_differs(name: str, lanes: int, cuda_or_cpu: None) -> None:
     wrong = replace(tiny(), canary_hash="0" * 64)
     message = rf"engine '{name}': self-test with model 'tiny' failed .*--engine reference"
     with pytest.raises(EngineError, match=message) as caught:

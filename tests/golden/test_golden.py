@@ -22,6 +22,7 @@ from tests.helpers import GOLDEN, OTHER, TINY, cpu, encode, other, tiny
 
 V1 = GOLDEN / "v1"
 MANIFEST: dict[str, Any] = json.loads((V1 / "manifest.json").read_text(encoding="utf-8"))
+SLOW = pytest.mark.slow  # a canary for each file, on the CPU where there is no GPU
 RULES = {rule.code: rule for rule in Rule}
 accepted = pytest.mark.parametrize("entry", MANIFEST["accept"], ids=lambda entry: entry["name"])
 rejected = pytest.mark.parametrize("entry", MANIFEST["reject"], ids=lambda entry: entry["name"])
@@ -70,9 +71,14 @@ def test_no_other_versions() -> None:
     assert {path.name for path in GOLDEN.iterdir() if path.is_dir()} - {"__pycache__"} == {"v1"}
 
 
-@pytest.mark.parametrize(("engine", "threads"), [*((engine, 1) for engine in ENGINES), ("cpu", 2)])
+@pytest.mark.parametrize(
+    ("engine", "threads"),
+    [*((engine, 1) for engine in ENGINES if engine != "cuda"), ("cpu", 2), pytest.param("cuda", 1, marks=SLOW)],
+)
 @accepted
-def test_decodes(entry: dict[str, Any], engine: str, threads: int, find: Find) -> None:
+def test_decodes(entry: dict[str, Any], engine: str, threads: int, find: Find, request: pytest.FixtureRequest) -> None:
+    if engine == "cuda":
+        request.getfixturevalue("cuda_or_cpu")
     plain = run(data("accept", entry), find, engine=engine, threads=threads)
     assert (len(plain), hashlib.sha256(plain).hexdigest()) == (entry["plain_length"], entry["plain_sha256"])
 
