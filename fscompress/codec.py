@@ -3,12 +3,14 @@
     encode: stream -> blocks -> lanes -> [engine -> mixer -> coder] -> container -> stream
     decode: the same loop, the coder reading instead of writing
 
-Blocks are coded independently, so they run in parallel threads; neither threads nor engine change a byte.
+Blocks are independent, so an executor codes several at a time, in threads or on a cluster; it changes no byte.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cache
 from typing import BinaryIO
 
 from fscompress.blocks import Progress, decode_block, encode_block
@@ -25,10 +27,11 @@ from fscompress.container import (
     Writer,
     model_record_size,
 )
-from fscompress.engine import EnginePool, IntegerModel
+from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import RefusedError
+from fscompress.executor import Executor, LocalExecutor, Networks
 from fscompress.levels import DEFAULT_LEVEL, Plan, level, n_networks, plan, predictor
-from fscompress.parallel import Cancel, ordered_map
+from fscompress.parallel import Cancel, Done, Task, in_order
 
 MODEL_ID_BYTES = 8
 
@@ -79,57 +82,50 @@ class CodingStats:
         return self.n_plain / 1000.0 / self.seconds if self.seconds else 0.0
 
 
+@dataclass(frozen=True)
+class PlainBlock:
+    """Plain bytes and how they are to be coded."""
+
+    plain: bytes = field(repr=False)
+    planned: Plan
+
+    @property
+    def n_plain(self) -> int:
+        """Length of ``plain``."""
+        return len(self.plain)
+
+
 def encode_stream(
     source: BinaryIO,
     target: BinaryIO,
     model: IntegerModel | Sequence[IntegerModel],
     options: CodingOptions = CodingOptions(),
     progress: Progress = _silent,
+    executor: Executor | None = None,
 ) -> CodingStats:
-    """Encodes all of ``source`` into ``target``; memory is bounded by the block size and the number of threads.
+    """Encodes all of ``source`` into ``target``; memory is bounded by the block size and the executor's room.
 
     Args:
         model: or several, which levels with a mixer mix.
         progress: called with the number of plain bytes newly done, from worker threads too.
+        executor: where blocks are coded; None: in ``options.threads`` threads of this process.
     Raises:
         RefusedError: several models at a level that cannot mix them.
     """
     began, stats, cancel = time.monotonic(), CodingStats(), Cancel()
-    models, chosen = [model] if isinstance(model, IntegerModel) else list(model), level(options.level)
+    models, chosen = (model,) if isinstance(model, IntegerModel) else tuple(model), level(options.level)
     if len(models) > 1 and chosen.mixing is None:
         raise RefusedError(f"level '{chosen.name}' codes with one model (got {len(models)}); choose another level")
     block_log2 = options.block_log2 or chosen.block_log2
-    writer = Writer(target, block_log2)
-    pool = EnginePool(models, options.engine)
-
-    def work(plain: bytes) -> tuple[bytes, Plan, bytes]:
-        planned = plan(chosen, len(plain), len(models))
-        if is_incompressible(plain):
-            progress(len(plain))
-            return plain, planned, plain
-        return (
-            plain,
-            planned,
-            pool.run(lambda engines: encode_block(plain, planned.lanes, predictor(planned, len(plain), engines), tick)),
-        )
-
-    def tick(n_bytes: int) -> None:
-        cancel.check()
-        progress(n_bytes)
-
-    unnamed = models
-    for plain, planned, coded in ordered_map(work, _blocks(source, 1 << block_log2), options.threads, cancel):
-        overhead = CODED_OVERHEAD + sum(model_record_size(each.name) for each in unnamed)
-        if len(coded) + overhead < len(plain) + RAW_OVERHEAD and len(coded) < len(plain):
-            for each in unnamed:
-                writer.write_model(each.id[:MODEL_ID_BYTES], each.name)
-            unnamed = []
-            writer.write_coded(planned.scheme, planned.lanes, planned.parameters, plain, coded)
-        else:
-            writer.write_raw(plain)
-            stats.n_raw_blocks += 1
-        stats.n_blocks += 1
-        stats.n_plain += len(plain)
+    writer, unnamed = Writer(target, block_log2), list(models)
+    parts = _blocks(source, 1 << block_log2)
+    blocks = (PlainBlock(plain, plan(chosen, len(plain), len(models))) for plain in parts)
+    with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
+        submitted = _submit_plain(blocks, Networks(models, options.engine), run, cancel.before(progress))
+        for block, coded in in_order(submitted, run.has_room, cancel.set):
+            stats.n_raw_blocks += not _write_block(writer, block, coded, unnamed)
+            stats.n_blocks += 1
+            stats.n_plain += block.n_plain
     writer.finish()
     stats.n_coded, stats.seconds = writer.n_written, time.monotonic() - began
     return stats
@@ -141,6 +137,7 @@ def decode_stream(
     find_model: FindModel,
     options: CodingOptions = CodingOptions(),
     progress: Progress = _silent,
+    executor: Executor | None = None,
 ) -> CodingStats:
     """Decodes ``source`` into ``target``, every block and the whole checked.
 
@@ -148,66 +145,92 @@ def decode_stream(
 
     Args:
         find_model: gives the model of an id (8 bytes) and name, or raises ModelNotFoundError.
+        executor: as for ``encode_stream``.
     Raises:
         DamagedError, ChecksumError, UnsupportedVersionError, ModelNotFoundError: see docs/FORMAT.md.
     """
     began, stats, cancel = time.monotonic(), CodingStats(), Cancel()
-    verifier = Verifier()
-
-    def work(item: _Decodable) -> RawBlock | End | bytes:
-        if isinstance(item, tuple):
-            block, pool = item
-            planned = Plan(block.scheme, block.lanes, block.parameters)
-            return pool.run(
-                lambda engines: decode_block(block, predictor(planned, block.n_plain, engines, block.offset), tick)
-            )
-        if isinstance(item, RawBlock):
-            progress(len(item.plain))
-        return item
-
-    def tick(n_bytes: int) -> None:
-        cancel.check()
-        progress(n_bytes)
-
-    for result in ordered_map(work, _decodables(source, find_model, options, stats), options.threads, cancel):
-        if isinstance(result, End):
-            verifier.check(result)
-            continue
-        plain = result.plain if isinstance(result, RawBlock) else result
-        verifier.update(plain)
-        target.write(plain)
-        stats.n_plain += len(plain)
-        stats.n_blocks += 1
-        stats.n_raw_blocks += isinstance(result, RawBlock)
-    stats.seconds = time.monotonic() - began
+    reader, verifier = Reader(source), Verifier()
+    with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
+        decodable = _decodable(reader, find_model, options.engine)
+        submitted = _submit_coded(decodable, run, cancel.before(progress))
+        for record, plain in in_order(submitted, run.has_room, cancel.set):
+            if isinstance(record, End):
+                verifier.check(record)
+                continue
+            verifier.update(plain)
+            target.write(plain)
+            stats.n_plain += len(plain)
+            stats.n_blocks += 1
+            stats.n_raw_blocks += isinstance(record, RawBlock)
+    stats.n_coded, stats.seconds = reader.n_read, time.monotonic() - began
     return stats
 
 
-_Decodable = RawBlock | End | tuple[CodedBlock, EnginePool]
+def _encode(engines: Sequence[Engine], block: PlainBlock, tick: Progress) -> bytes:
+    predicts = predictor(block.planned, block.n_plain, engines)
+    return encode_block(block.plain, block.planned.lanes, predicts, tick)
 
 
-def _decodables(
-    source: BinaryIO, find_model: FindModel, options: CodingOptions, stats: CodingStats
-) -> Iterator[_Decodable]:
-    """Blocks and ends in order; each coded block with engines of the models that its stream names for it."""
-    pools: dict[tuple[bytes, ...], EnginePool] = {}
+def _decode(engines: Sequence[Engine], block: CodedBlock, tick: Progress) -> bytes:
+    planned = Plan(block.scheme, block.lanes, block.parameters)
+    return decode_block(block, predictor(planned, block.n_plain, engines, block.offset), tick)
+
+
+def _submit_plain(
+    blocks: Iterable[PlainBlock], networks: Networks, executor: Executor, tick: Progress
+) -> Iterator[tuple[PlainBlock, Task[bytes]]]:
+    for block in blocks:
+        if is_incompressible(block.plain):
+            tick(block.n_plain)
+            yield block, Done(block.plain)
+        else:
+            yield block, executor.submit(_encode, networks, block, tick)
+
+
+def _write_block(writer: Writer, block: PlainBlock, coded: bytes, unnamed: list[IntegerModel]) -> bool:
+    """Writes the block coded, models not named so far before it, or raw if that is shorter: then False."""
+    overhead = CODED_OVERHEAD + sum(model_record_size(each.name) for each in unnamed)
+    if len(coded) + overhead >= block.n_plain + RAW_OVERHEAD or len(coded) >= block.n_plain:
+        writer.write_raw(block.plain)
+        return False
+    for each in unnamed:
+        writer.write_model(each.id[:MODEL_ID_BYTES], each.name)
+    unnamed.clear()
+    writer.write_coded(block.planned.scheme, block.planned.lanes, block.planned.parameters, block.plain, coded)
+    return True
+
+
+_Decodable = RawBlock | End | tuple[CodedBlock, Networks]
+
+
+def _decodable(reader: Reader, find_model: FindModel, engine: str) -> Iterator[_Decodable]:
+    """Blocks and ends in order; each coded block with the models that its stream names for it."""
     named: list[ModelRecord] = []
-    reader = Reader(source)
+    find = cache(find_model)
     for record in reader:
         if isinstance(record, ModelRecord):
             named.append(record)
         elif isinstance(record, CodedBlock):
             used = named[: n_networks(record.scheme, record.parameters)]
-            ids = tuple(each.model_id for each in used)
-            if ids not in pools:
-                pools[ids] = EnginePool([find_model(each.model_id, each.name) for each in used], options.engine)
-            yield record, pools[ids]
-        elif isinstance(record, RawBlock):
+            yield record, Networks(tuple(find(each.model_id, each.name) for each in used), engine)
+        elif isinstance(record, RawBlock | End):
+            named = named if isinstance(record, RawBlock) else []
             yield record
-        elif isinstance(record, End):
-            named = []
-            yield record
-    stats.n_coded = reader.n_read
+
+
+def _submit_coded(
+    decodable: Iterable[_Decodable], executor: Executor, tick: Progress
+) -> Iterator[tuple[RawBlock | CodedBlock | End, Task[bytes]]]:
+    for each in decodable:
+        if isinstance(each, tuple):
+            block, networks = each
+            yield block, executor.submit(_decode, networks, block, tick)
+        elif isinstance(each, RawBlock):
+            tick(len(each.plain))
+            yield each, Done(each.plain)
+        else:
+            yield each, Done(b"")
 
 
 def _blocks(source: BinaryIO, n_block: int) -> Iterator[bytes]:

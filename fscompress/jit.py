@@ -27,7 +27,7 @@ def kernel_sources_digest(package: Path = Path(__file__).parent) -> str:
 
 
 @cache
-def _kernel_cache() -> Path:
+def kernel_cache() -> Path:
     """The folder for compiled kernels; where the user's cache folder cannot be written, one for this process alone.
 
     Never a folder of a known name that all users can write: numba's cache is trusted code.
@@ -44,12 +44,17 @@ def _kernel_cache() -> Path:
     return Path(own)
 
 
+def cached_kernels() -> set[Path]:
+    """The files of compiled kernels, one for each kernel and types of arguments."""
+    return set(kernel_cache().rglob("*.nbc"))
+
+
 def kernels_are_cold() -> bool:
     """True if no compiled kernel is cached yet, so that the first use will take some seconds."""
-    return not any(_kernel_cache().rglob("*.nbi"))
+    return not cached_kernels()
 
 
-os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache()))
 
 import numba  # noqa: E402 (the cache folder must be known before numba is loaded)
 

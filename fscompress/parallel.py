@@ -1,13 +1,13 @@
-"""Ordered map over threads with bounded memory, cancelled as a whole when the consumer stops or a worker fails."""
+"""Ordered results of tasks in flight, memory bounded, all cancelled when the consumer stops or a task fails."""
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Given = TypeVar("Given", covariant=True)
 
 
 class Cancelled(BaseException):
@@ -29,36 +29,68 @@ class Cancel:
         if self._event.is_set():
             raise Cancelled
 
+    def before(self, progress: Callable[[int], None]) -> Callable[[int], None]:
+        """``progress``, preceded by ``check``."""
 
-def ordered_map(
-    work: Callable[[Item], Result], items: Iterable[Item], threads: int, cancel: Cancel
-) -> Iterator[Result]:
-    """Results in the order of ``items``, at most ``threads`` + 1 items taken ahead.
+        def tick(n_bytes: int) -> None:
+            self.check()
+            progress(n_bytes)
 
-    ``threads`` = 1 runs in the calling thread.  ``cancel`` is set on any exit before the end, so that workers stop
-    soon.
+        return tick
+
+
+class Task(Protocol[Given]):
+    """What the futures of threads and of clusters have in common."""
+
+    def result(self) -> Given:
+        """Waits for the result; raises what the task raised."""
+
+    def cancel(self) -> object:
+        """Takes the task back if it has not begun."""
+
+
+class Done(Generic[Result]):
+    """A task that is done already."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def result(self) -> Result:
+        """See ``Task``."""
+        return self._result
+
+    def cancel(self) -> None:
+        """See ``Task``."""
+
+
+def in_order(
+    submitted: Iterable[tuple[Item, Task[Result]]], has_room: Callable[[int], bool], abandon: Callable[[], None]
+) -> Iterator[tuple[Item, Result]]:
+    """Pairs of item and result in the order of submission.
+
+    Args:
+        submitted: submits a task whenever it is asked for the next one.
+        has_room: of the number of tasks whose results wait here; False: no other is submitted before one is taken.
+        abandon: called on any exit before the end, so that workers stop soon.
     """
-    if threads == 1:
-        yield from map(work, items)
-        return
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > threads:
-                    yield _first(waiting)
-            while waiting:
+    waiting: deque[tuple[Item, Task[Result]]] = deque()
+    try:
+        for pair in submitted:
+            waiting.append(pair)
+            while waiting and not has_room(len(waiting)):
                 yield _first(waiting)
-        finally:
-            if waiting:
-                cancel.set()
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield _first(waiting)
+    finally:
+        if waiting:
+            abandon()
+        for _, task in waiting:
+            task.cancel()
 
 
-def _first(waiting: deque[Future[Result]]) -> Result:
-    """The first result; its future stays in ``waiting`` until it is there, so that an interruption cancels it."""
-    result = waiting[0].result()
+def _first(waiting: deque[tuple[Item, Task[Result]]]) -> tuple[Item, Result]:
+    """The first result; its task stays in ``waiting`` until it is there, so that an interruption cancels it."""
+    item, task = waiting[0]
+    result = task.result()
     waiting.popleft()
-    return result
+    return item, result

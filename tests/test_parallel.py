@@ -1,12 +1,13 @@
-"""The ordered map: order, bounded look-ahead, and an end without threads left over, however it comes."""
+"""Results in order: bounded look-ahead, and an end without threads left over, however it comes."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fscompress.parallel import Cancel, Cancelled, ordered_map
+from fscompress.parallel import Cancel, Cancelled, Done, in_order
 
 
 class PlannedError(Exception):
@@ -18,6 +19,13 @@ def no_threads_left() -> Iterator[None]:
     before = threading.active_count()
     yield
     assert threading.active_count() == before
+
+
+def ordered_map(work: Callable[[int], int], items: Iterable[int], threads: int, cancel: Cancel) -> Iterator[int]:
+    with ThreadPoolExecutor(threads) as pool:
+        submitted = ((item, pool.submit(work, item)) for item in items)
+        for _, result in in_order(submitted, lambda n_waiting: n_waiting <= threads, cancel.set):
+            yield result
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 9])
@@ -100,6 +108,12 @@ def test_the_consumer_stops(threads: int) -> None:
         consume()
     with pytest.raises(Cancelled):
         cancel.check()
+
+
+def test_items_come_with_their_results_and_done_ones_wait_for_their_turn() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        submitted = [("slow", pool.submit(lambda: time.sleep(0.05) or 1)), ("done", Done(2))]
+        assert list(in_order(submitted, lambda n_waiting: True, pytest.fail)) == [("slow", 1), ("done", 2)]
 
 
 def test_cancelled_is_no_exception_that_a_worker_might_swallow() -> None:

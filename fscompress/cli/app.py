@@ -1,5 +1,6 @@
 """The command group: imports only the command that is called; makes every error one line and an exit code."""
 
+import gc
 import importlib
 import os
 import signal
@@ -19,10 +20,15 @@ COMMANDS = {
     "list": ("list:list_files", "Show what is in .fsc files, without decoding."),
     "models": ("models:models", "Show the installed models."),
     "eval": ("eval:evaluate", "Bits per byte of a model on files."),
-    "bench": ("bench:bench", "Measure against gzip, bzip2 and xz, with published records beside."),
+    "bench": ("bench:bench", "Measure against other compressors, with published records beside."),
+    "warmup": ("warmup:warmup", "Compile what encode and decode need, before the first file."),
     "train": ("train:train", "Train a model on text."),
     "export": ("export:export", "Turn a training checkpoint into an integer model."),
 }
+
+# New objects before a search for garbage.  Importing libraries makes a hundred thousand that all stay; Python's own
+# threshold of 700 has them searched again and again.
+_GC_THRESHOLD = 50_000
 
 
 class LazyGroup(click.Group):
@@ -101,7 +107,10 @@ def _terminate(number: int, _frame: object) -> NoReturn:
 def main() -> NoReturn:
     """Entry point of the ``fscompress`` program."""
     signal.signal(signal.SIGTERM, _terminate)
+    gc.set_threshold(_GC_THRESHOLD)
     try:
         group.main(prog_name=NAME)
     except KeyboardInterrupt:  # while starting or leaving
         raise SystemExit(EXIT_INTERRUPTED) from None
+    finally:
+        gc.freeze()  # else the interpreter searches all of numba for garbage before it ends

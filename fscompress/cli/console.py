@@ -1,6 +1,7 @@
 """What the program says, on stderr: notices, details, progress, and every error as one line."""
 
 import errno
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,9 @@ class Console:
     @contextmanager
     def bar(self, total: int | None, label: str) -> Iterator[Callable[[int], None]]:
         """A progress bar, only on a terminal; yields the function that takes the number of bytes newly done."""
+        if self.hides_bars or not os.isatty(2):
+            yield _hidden
+            return
         from tqdm import tqdm
 
         with tqdm(total=total, desc=label, unit="B", unit_scale=True, leave=False, disable=self.hides_bars) as bar:
@@ -64,6 +68,10 @@ def about(subject: str) -> Iterator[None]:
     except FscompressError as error:
         error.args = (f"{subject}: {error}",)
         raise
+
+
+def _hidden(_n_bytes: int) -> None:
+    """The progress of no bar."""
 
 
 def describe(error: BaseException, subject: str = "") -> str:

@@ -8,10 +8,14 @@ from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, decode_jobs
 from fscompress.cli.options import engine_option, known_model_option, talks, threads_option, writes
+from fscompress.cli.scheduler import cluster, scheduler_option
 from fscompress.cli.transfer import Convert, Progress, Transfer, run_jobs
+from fscompress.parts import read_joined
 
 if TYPE_CHECKING:
     from fscompress.codec import CodingStats
+    from fscompress.engine import IntegerModel
+    from fscompress.executor import Executor
 
 
 @click.command()
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 @known_model_option
 @engine_option
 @threads_option
+@scheduler_option
 @talks
 def decode(
     words: tuple[str, ...],
@@ -29,6 +34,7 @@ def decode(
     model: str | None,
     engine: str,
     threads: int | None,
+    scheduler: str | None,
     console: Console,
 ) -> None:
     """Decode each FILE.fsc as FILE, or FILE.fsc as OUTPUT.
@@ -38,17 +44,24 @@ def decode(
     other OUTPUT. The model is found by the id in the file; --model names the file of one that is not installed.
     """
     jobs = decode_jobs(words, Destination(output, to_stdout))
-    convert = decoder(model, engine, threads or settings.threads())
-    run_jobs(jobs, Transfer(convert, False, force, remove), console)
+    with cluster(scheduler, lambda found: _read(found, model)) as executor:
+        convert = decoder(model, engine, threads or settings.threads(), executor)
+        several = executor.map_streams if executor else None
+        run_jobs(jobs, Transfer(convert, False, force, remove, map_streams=several), console)
 
 
-def decoder(model: str | None, engine: str, threads: int) -> Convert:
+def _read(found: "IntegerModel", given: str | None) -> bytes:
+    """The bytes of the file of a model that ``store.finder(given)`` has found."""
+    return read_joined(store.find_by_id(found.id, found.name, store.find_model(given) if given else None))
+
+
+def decoder(model: str | None, engine: str, threads: int, executor: "Executor | None" = None) -> Convert:
     """The conversion that ``decode`` and ``test`` share; models are loaded once each."""
     find_model = store.finder(model)
 
     def convert(source: BinaryIO, target: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, decode_stream
 
-        return decode_stream(source, target, find_model, CodingOptions(engine, threads), progress)
+        return decode_stream(source, target, find_model, CodingOptions(engine, threads), progress, executor)
 
     return convert

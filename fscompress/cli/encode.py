@@ -1,5 +1,6 @@
 """``fscompress encode``: files in, .fsc files out."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -9,11 +10,14 @@ from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, encode_jobs
 from fscompress.cli.options import engine_option, level_option, models_option, talks, threads_option, writes
-from fscompress.cli.transfer import Progress, Transfer, run_jobs
+from fscompress.cli.scheduler import cluster, scheduler_option
+from fscompress.cli.transfer import Convert, Progress, Transfer, run_jobs
+from fscompress.parts import read_joined
 
 if TYPE_CHECKING:
     from fscompress.codec import CodingStats
     from fscompress.engine import IntegerModel
+    from fscompress.executor import Executor
 
 
 @click.command()
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 @models_option
 @engine_option
 @threads_option
+@scheduler_option
 @talks
 def encode(
     words: tuple[str, ...],
@@ -33,6 +38,7 @@ def encode(
     names: tuple[str, ...],
     engine: str,
     threads: int | None,
+    scheduler: str | None,
     console: Console,
 ) -> None:
     """Encode each FILE as FILE.fsc, or FILE as OUTPUT.
@@ -44,13 +50,26 @@ def encode(
     with more contexts and memory, more slowly.
     """
     jobs = encode_jobs(words, Destination(output, to_stdout))
-    run_jobs(jobs, _transfer(names, level, engine, threads or settings.threads(), force, remove), console)
+    names = names or (store.DEFAULT,)
 
-
-def _transfer(names: tuple[str, ...], level: str, engine: str, threads: int, force: bool, remove: bool) -> Transfer:
     @cache
     def models() -> "list[IntegerModel]":
-        return [store.load(name) for name in names or (store.DEFAULT,)]
+        return [store.load(name) for name in names]
+
+    def read(wanted: "IntegerModel") -> bytes:
+        at = [model.id for model in models()].index(wanted.id)
+        return read_joined(store.find_model(names[at]))
+
+    with cluster(scheduler, read) as executor:
+        convert, verify = _directions(models, level, engine, threads or settings.threads(), executor)
+        several = executor.map_streams if executor else None
+        run_jobs(jobs, Transfer(convert, True, force, remove, verify, several), console)
+
+
+def _directions(
+    models: "Callable[[], list[IntegerModel]]", level: str, engine: str, threads: int, executor: "Executor | None"
+) -> tuple[Convert, Convert]:
+    """Encoding, and decoding of what was encoded."""
 
     def find(model_id: bytes, _name: str) -> "IntegerModel":
         return next(model for model in models() if model.id.startswith(model_id))
@@ -58,11 +77,11 @@ def _transfer(names: tuple[str, ...], level: str, engine: str, threads: int, for
     def convert(source: BinaryIO, target: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, encode_stream
 
-        return encode_stream(source, target, models(), CodingOptions(engine, threads, level), progress)
+        return encode_stream(source, target, models(), CodingOptions(engine, threads, level), progress, executor)
 
     def verify(source: BinaryIO, sink: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, decode_stream
 
-        return decode_stream(source, sink, find, CodingOptions(engine, threads), progress)
+        return decode_stream(source, sink, find, CodingOptions(engine, threads), progress, executor)
 
-    return Transfer(convert, True, force, remove, verify)
+    return convert, verify

@@ -40,7 +40,7 @@ checked; after a failure or an interruption there is no trace of it.
 | `FSCOMPRESS_MODELS` | a folder searched for models before those that ship with the program |
 | `FSCOMPRESS_THREADS` | `-T` |
 
-No variable and none of `-T` and `--engine` changes a byte that is written.
+No variable and none of `-T`, `--engine` and `--scheduler` changes a byte that is written.
 
 ## Input and output
 

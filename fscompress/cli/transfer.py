@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 Item = TypeVar("Item")
+Report = str | FscompressError | OSError | None  # figures, or what went wrong
 Convert = Callable[[BinaryIO, BinaryIO, Progress], "CodingStats"]
+MapStreams = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Transfer:
         encoding: the output is compressed data, else the input is.
         force: -f; remove: --rm.
         verify: decodes an encoded file again, raising if it is damaged; None where converting has verified already.
+        map_streams: like ``map``, for files converted elsewhere, several at a time; None: here, one after another.
     """
 
     convert: Convert
@@ -37,23 +40,42 @@ class Transfer:
     force: bool
     remove: bool
     verify: Convert | None = None
+    map_streams: MapStreams | None = None
 
 
-def run_jobs(jobs: Iterable[Job], transfer: Transfer, console: Console) -> None:
+def run_jobs(jobs: list[Job], transfer: Transfer, console: Console) -> None:
     """Does every job, going on after a failure; ends with the highest exit code if there was one."""
-    each(jobs, lambda job: _run(job, transfer, console), console, _subject)
+    one_by_one = any(job.target == STANDARD for job in jobs)  # stdout takes one stream after another
+    map_streams = None if one_by_one else transfer.map_streams
+    each(jobs, lambda job: _run(job, transfer, console), console, _subject, map_streams or map)
 
 
-def each(items: Iterable[Item], work: Callable[[Item], None], console: Console, subject: Callable[[Item], str]) -> None:
-    """Calls ``work`` on every item; errors are reported under the item's name and do not stop the others."""
-    worst = 0
-    for item in items:
+def each(
+    items: Iterable[Item],
+    work: Callable[[Item], str | None],
+    console: Console,
+    subject: Callable[[Item], str],
+    map_streams: MapStreams = map,
+) -> None:
+    """Calls ``work`` on every item; errors are reported under the item's name and do not stop the others.
+
+    Reports are made here and in the order of the items; what ``work`` returns is a detail.
+    """
+
+    def attempt(item: Item) -> tuple[Item, Report]:
         try:
-            work(item)
+            return item, work(item)
         except BrokenPipeError:
             raise
         except (FscompressError, OSError) as error:
-            worst = max(worst, console.error(error, subject(item)))
+            return item, error
+
+    worst = 0
+    for item, report in map_streams(attempt, items):
+        if isinstance(report, str):
+            console.detail(report)
+        elif report is not None:
+            worst = max(worst, console.error(report, subject(item)))
     if worst:
         raise click.exceptions.Exit(worst)
 
@@ -70,27 +92,28 @@ def plain_size(name: str) -> int | None:
 
 def announce_compilation(console: Console) -> None:
     """Says why the first use on a machine takes longer."""
-    from fscompress.jit import kernels_are_cold
+    from fscompress import jit
 
-    if kernels_are_cold():
+    if jit.kernels_are_cold():
         console.notice("first use on this machine: compiling, some seconds")
 
 
-def _run(job: Job, transfer: Transfer, console: Console) -> None:
+def _run(job: Job, transfer: Transfer, console: Console) -> str:
     target = job.output()
     check_output(target, job.source, transfer.force, transfer.encoding)
     with open_input(job.source, binary_expected=not transfer.encoding, force=transfer.force) as source:
         before = os.fstat(source.fileno()) if job.source != STANDARD else None
         with open_output(target, job.source, transfer.force, transfer.encoding) as output:
-            announce_compilation(console)
+            if transfer.map_streams is None:
+                announce_compilation(console)
             total = plain_size(job.source) if transfer.encoding else None
             with console.bar(total, shown(job.source)) as progress, about(shown(job.source)):
                 stats = transfer.convert(source, output.file, progress)
             if transfer.remove and before and output.written:
                 _verify(output, transfer, stats.n_plain, console)
-    console.detail(_figures(job, transfer, stats))
     if transfer.remove and before and output.written:
         remove_input(job.source, before)
+    return _figures(job, transfer, stats)
 
 
 def _subject(job: Job) -> str:

@@ -1,0 +1,27 @@
+"""``fscompress warmup``: compiles what encode and decode need, before they need it."""
+
+import time
+
+import click
+
+from fscompress import store
+from fscompress.cli.console import Console
+from fscompress.cli.options import talks
+
+
+@click.command()
+@talks
+def warmup(console: Console) -> None:
+    """Compile all kernels into the cache folder, so that the first encode and decode need not.
+
+    Kernels that are there are loaded and tried, which takes a second. A new version has new ones.
+    """
+    from fscompress import jit
+    from fscompress.warmup import compile_kernels
+
+    before, began = jit.cached_kernels(), time.monotonic()
+    compile_kernels(store.load())
+    after = jit.cached_kernels()
+    n_new, seconds = len(after - before), time.monotonic() - began
+    done = f"{n_new} compiled in {seconds:.1f} s" if n_new else "nothing to do"
+    console.notice(f"{len(after)} kernels: {done} ({jit.kernel_cache()})")

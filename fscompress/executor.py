@@ -1,0 +1,79 @@
+"""Where blocks are coded: in threads of this process, here, or on the machines of a cluster (``cluster.py``).
+
+In: a work function of the codec, the networks it needs, a block.  Out: a task that gives its result.  An executor
+changes no byte: a task depends on what is handed to it and on nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+from fscompress.blocks import Progress
+from fscompress.engine import Engine, EnginePool, IntegerModel
+from fscompress.parallel import Done, Task
+
+
+class Block(Protocol):
+    """What a work function is handed: a plain or a coded block."""
+
+    @property
+    def n_plain(self) -> int:
+        """Length of the plain bytes."""
+
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+Work = Callable[[Sequence[Engine], AnyBlock, Progress], bytes]  # at the top level of a module, so that it has a name
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Models, in the order of their engines, and the name of the engine."""
+
+    models: tuple[IntegerModel, ...]
+    engine: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for equal networks."""
+        return (self.engine, *(model.id.hex() for model in self.models))
+
+
+class Executor(Protocol):
+    """Runs work functions; one executor may serve many streams."""
+
+    def has_room(self, n_waiting: int) -> bool:
+        """Whether a stream with so many results to come may submit another block: what bounds the memory."""
+
+    def submit(self, work: Work[AnyBlock], networks: Networks, block: AnyBlock, progress: Progress) -> Task[bytes]:
+        """Begins ``work`` with engines for ``networks``.
+
+        ``progress`` gets numbers of plain bytes newly done and may raise to stop; also from other threads.
+        """
+
+
+class LocalExecutor:
+    """Threads of this process; see ``Executor``.  Of one, blocks are coded in the calling thread."""
+
+    def __init__(self, threads: int) -> None:
+        self._n_threads, self._threads = threads, ThreadPoolExecutor(threads)
+        self._pools: dict[tuple[str, ...], EnginePool] = {}
+
+    def has_room(self, n_waiting: int) -> bool:
+        """One more than there are threads: none idles while a result is written."""
+        return n_waiting <= self._n_threads > 1
+
+    def submit(self, work: Work[AnyBlock], networks: Networks, block: AnyBlock, progress: Progress) -> Task[bytes]:
+        """See ``Executor.submit``; raises what ``work`` raises if there is one thread."""
+        pool = self._pools.setdefault(networks.key, EnginePool(networks.models, networks.engine))
+
+        def run() -> bytes:
+            return pool.run(lambda engines: work(engines, block, progress))
+
+        return Done(run()) if self._n_threads == 1 else self._threads.submit(run)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown()
