@@ -8,13 +8,14 @@ DEVELOPER := $(VENV)/.developer
 DEMO := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-all lint format docs golden wheel clean
+.PHONY: help demo check test test-all lint format docs golden gpu wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## encode and decode a real English text, compare, print sizes and bits per character
 	@mkdir -p $(DEMO)
+	$(BIN)/fscompress warmup
 	@echo "an English text that comes with Python: the topics of help()"
 	$(BIN)/python -m fscompress.bench.sample > $(DEMO)/english.txt
 	$(BIN)/fscompress encode -f -v $(DEMO)/english.txt -o $(DEMO)/english.fsc
@@ -26,9 +27,11 @@ demo: $(INSTALLED) ## encode and decode a real English text, compare, print size
 check: lint test ## all that a change must pass: format, lint, types, docs, fast tests
 
 test: $(DEVELOPER) ## fast tests
+	$(BIN)/fscompress warmup
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-all: $(DEVELOPER) ## all tests, slow ones and long fuzzing included
+	$(BIN)/fscompress warmup
 	HYPOTHESIS_PROFILE=expensive $(BIN)/python -m pytest -q
 
 lint: $(DEVELOPER) ## format, lint, types, and whether docs/CLI.md is what the commands say
@@ -46,6 +49,11 @@ docs: $(DEVELOPER) ## write docs/CLI.md anew from the commands
 
 golden: $(DEVELOPER) ## write the golden files anew: only with a change of format
 	$(BIN)/python -m tests.golden.make
+
+gpu: $(DEVELOPER) ## test engine cuda on this machine's GPU, compare its bytes with those of engine cpu, print speeds
+	$(BIN)/python -m fscompress.bench.gpu --device
+	$(BIN)/python -m pytest -q tests/engine tests/golden -k cuda
+	$(BIN)/python -m fscompress.bench.gpu
 
 wheel: $(DEVELOPER) ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build

@@ -60,3 +60,7 @@ class CorpusError(FscompressError):
 
 class CheckpointError(FscompressError):
     """A training checkpoint is damaged or does not fit the requested run."""
+
+
+class BaselineError(FscompressError):
+    """A compressor that is measured failed, was too slow, or did not give the bytes back."""

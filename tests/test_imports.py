@@ -17,14 +17,17 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 # Where a library may be imported, as prefixes of paths below fscompress/.
 HOMES = {
     "constriction": ("coder/",),
-    "torch": ("model/", "training/", "export/", "engine/cuda.py", "bench/training.py"),
+    "torch": ("model/", "training/", "export/", "engine/cuda", "bench/training.py", "bench/gpu.py"),
     "numba": ("jit.py", "engine/tiles.py"),
     "llvmlite": ("engine/tiles.py",),
     "onnxruntime": ("engine/",),
     "click": ("cli/",),
     "tqdm": ("cli/",),
+    "distributed": ("cluster.py",),
+    "dask": ("cluster.py",),
     "struct": ("container/",),
-    "hashlib": ("container/", "engine/", "store.py", "corpora/", "jit.py"),  # files, models, downloads, kernels
+    "matplotlib": ("bench/plot.py",),
+    "hashlib": ("container/", "engine/", "store.py", "parts.py", "corpora/", "jit.py", "bench/inputs.py"),
     "pickle": (),
     "marshal": (),
     "shelve": (),
@@ -34,7 +37,8 @@ HOMES = {
 RANKS = {
     "errors": 0,
     "settings": 1,
-    "files": 2,
+    "files": 1,
+    "parts": 2,
     "jit": 2,
     "parallel": 2,
     "compressibility": 2,
@@ -49,7 +53,10 @@ RANKS = {
     "predictor": 4,
     "levels": 4,
     "blocks": 4,
+    "executor": 4,
+    "cluster": 4,
     "codec": 4,
+    "warmup": 4,
     "store": 4,
     "training": 4,
     "export": 4,
@@ -59,7 +66,7 @@ RANKS = {
 }
 STRANGERS = 3
 
-HEAVY = {"torch", "numpy", "numba", "onnxruntime", "constriction", "safetensors", "tqdm", "onnx"}
+HEAVY = {"torch", "numpy", "numba", "onnxruntime", "constriction", "safetensors", "tqdm", "onnx", "distributed"}
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -134,6 +141,13 @@ def test_coding_loads_no_torch(installed: Path, here: Path) -> None:
         loaded = modules_after(*words)
         assert "constriction" in loaded
         assert not loaded & {"torch", "onnx", "matplotlib", "hypothesis", "pytest"}
+
+
+def test_short_texts_need_no_product_library(installed: Path, here: Path) -> None:
+    """Nor a progress bar that nobody sees, nor a cluster."""
+    Path("a.txt").write_bytes(b"text, and more text, " * 50)
+    for words in (["encode", "--level", "best", "a.txt"], ["decode", "-f", "a.txt.fsc"]):
+        assert not modules_after(*words) & {"onnxruntime", "tqdm", "distributed", "dask"}
 
 
 def test_help_is_instant(program: Program) -> None:

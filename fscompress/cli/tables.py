@@ -1,4 +1,4 @@
-"""Tables for people: columns of text, numbers to the right."""
+"""Tables for people, plain or in Markdown: columns of text, numbers to the right."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,3 +16,10 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection
         return "  ".join(cells).rstrip()
 
     return "\n".join(aligned(line) for line in lines)
+
+
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
+    """The same table in GitHub's Markdown."""
+    rule = ["---" if column in left else "---:" for column in range(len(titles))]
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in (titles, rule, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,17 +1,25 @@
 """Benchmark rows count only what came back; published records are marked as such."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from fscompress import store
 from fscompress.bench.compressors import BASELINES, Compressor
-from fscompress.bench.measure import measure
-from fscompress.bench.published import ENWIK8
+from fscompress.bench.measure import measure, repeated, spread
+from fscompress.bench.published import PUBLISHED
 from fscompress.bench.sample import sample_text
 from fscompress.bench.sizes import compare
+from fscompress.bench.suite import ours
 from fscompress.cli.app import group
+from fscompress.errors import EXIT_INTERRUPTED
+from tests.bench.fakes import fake_cmix
+from tests.conftest import child_environment
 
 TEXT = b"To be, or not to be, that is the question. " * 30
 
@@ -46,27 +54,118 @@ def test_encoding_that_varies_is_a_failed_row() -> None:
     assert "different bytes" in row.failure
 
 
+def invoke(*words: str) -> Result:
+    return CliRunner().invoke(group, ["bench", *words])
+
+
+def test_runs_of_short_and_long() -> None:
+    def lasting(*seconds: float) -> list[float]:
+        left = iter([*seconds, *[0.01] * 100])
+        return [taken for _, taken in repeated(lambda: (None, next(left)), None)]
+
+    assert lasting(1.5) == [1.5]
+    assert len(lasting(0.9)) == 3
+    assert len(lasting(0.1, 0.2, 0.1, 0.2)) == 4
+    assert len(lasting(0.001)) == 25
+    assert len(repeated(lambda: (None, 9.0), 5)) == 5
+    assert spread([7.0]) == 0
+    assert spread([1.0, 2.0, 3.0]) == 0.5
+
+
 def test_command(installed: Path, here: Path) -> None:
     Path("a.txt").write_bytes(TEXT)
-    result = CliRunner().invoke(group, ["bench", "--json", "a.txt"])
-    assert result.exit_code == 0
+    result = invoke("--json", "--only", "fscompress,gzip", "--level", "fast", "a.txt")
+    assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
-    ours = report["measured"][-1]
-    assert ours["compressor"].startswith("fscompress")
+    gzip, ours = report["measured"]
+    assert (gzip["compressor"], ours["compressor"]) == ("gzip -9", "fscompress fast (default)")
     assert ours["verified"]
     assert ours["model_bytes"] == (installed / "default.safetensors").stat().st_size
-    assert len(report["published_enwik8"]) == len(ENWIK8)
-    table = CliRunner().invoke(group, ["bench"]).stdout
-    assert "published by others (not measured here)" in table
-    assert "Large Text Compression Benchmark" in table
+    assert ours["peak_bytes"] > 0
+    assert report["published"] == []
+    assert result.stderr.splitlines() == ["[1/2] a.txt: gzip -9", "[2/2] a.txt: fscompress fast (default)"]
 
 
-def test_failed_row_is_exit_1(installed: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_models(tiny_model: Path) -> None:
+    models = [store.describe(tiny_model), store.Installed("tiny", tiny_model, b"12345678")]
+    subjects = ours(models, ("fast", "best"), "cpu", 1)
+    names = [f"{level} (tiny {model.id.hex()[:16]})" for model in models for level in ("fast", "best")]
+    assert [subject.label for subject in subjects] == [f"fscompress {name}" for name in names]
+
+
+def test_forms(here: Path) -> None:
     Path("a.txt").write_bytes(TEXT)
-    monkeypatch.setattr("fscompress.cli.bench.BASELINES", (Compressor("cut", bytes, lambda data: data[:-1]),))
-    result = CliRunner().invoke(group, ["bench", "a.txt"])
+    words = ["--only", "gzip,bzip2", "-q", "a.txt"]
+    assert invoke(*words).stdout.splitlines()[-1].split()[-1] == "yes"
+    assert "| gzip -9 |" in invoke(*words, "--markdown").stdout
+    assert invoke(*words, "--csv").stdout.count("measured,a.txt,") == 2
+
+
+def test_plot(here: Path) -> None:
+    pytest.importorskip("matplotlib")
+    Path("a.txt").write_bytes(TEXT)
+    words = ["--only", "gzip,xz", "a.txt", "--plot", "a.svg"]
+    assert invoke(*words).exit_code == 0
+    assert b"<svg" in Path("a.svg").read_bytes()
+    again = invoke(*words)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "a.svg: exists already; -f overwrites it" in again.stderr
+    assert invoke(*words, "-f").exit_code == 0
+
+
+def test_published_alone() -> None:
+    result = invoke("--published")
+    assert result.stdout.count("as published by others (not measured here)") == len(PUBLISHED)
+    assert "Large Text Compression Benchmark" in result.stdout
+    records = json.loads(invoke("--published", "--json").stdout)["published"]
+    assert len(records) == sum(map(len, PUBLISHED.values()))
+
+
+def test_failed_row_is_exit_1(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.txt").write_bytes(TEXT)
+    fake_cmix("wrong", tmp_path / "bin", monkeypatch)
+    result = invoke("--only", "cmix,gzip", "a.txt")
     assert result.exit_code == 1
-    assert "FAILED: cut on a.txt: decoding did not give the input back" in result.stdout
+    assert "FAILED: cmix on a.txt: decoding did not give the input back" in result.stdout
+    assert "cmix (21)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--only", "gzip,gzap", "a.txt"], 2, "'gzap' is not one of fscompress, gzip, bzip2"),
+        (["none.txt"], 2, "'none.txt' does not exist and is none of sample, enwik8, enwik8-test, ptb-test"),
+        (["--json", "--csv", "a.txt"], 2, "--json and --csv exclude each other"),
+        (["--lanes", "--model", "a", "--model", "b", "a.txt"], 2, "takes one --model"),
+        (["--plot", "a.gif", "a.txt"], 1, "a.gif: a plot is written as .svg or .png"),
+        (["--only", "cmix", "a.txt"], 1, "nothing to measure; not installed: cmix"),
+        (["--model", "none", "a.txt"], 4, "model 'none' is not installed"),
+    ],
+)
+def test_wrong_usage(
+    words: list[str], code: int, message: str, here: Path, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(here))
+    Path("a.txt").write_bytes(TEXT)
+    result = invoke(*words)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr
+
+
+def test_ctrl_c_keeps_what_is_done(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.txt").write_bytes(TEXT)
+    fake_cmix("slow", tmp_path / "bin", monkeypatch)
+    command = [sys.executable, "-m", "fscompress", "bench", "--only", "gzip,cmix", "a.txt"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=child_environment()) as process:
+        assert process.stderr is not None
+        while b"[2/2]" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == EXIT_INTERRUPTED
+    assert stdout.decode().splitlines()[-1].startswith("gzip -9")
+    assert b"interrupted" in stderr
 
 
 def test_sample_is_english_prose() -> None:
@@ -88,5 +187,5 @@ def test_training_speed() -> None:
     speeds = json.loads(result.stdout)
     assert list(dict.fromkeys(speed["loop"] for speed in speeds)) == ["plain autograd", "fused", "torch.nn.LSTM"]
     assert abs(speeds[0]["n_weights"] - speeds[-1]["n_weights"]) < 0.01 * speeds[0]["n_weights"]
-    assert all(0 < speed["peak_share"] for speed in speeds)
+    assert all(speed["peak_share"] > 0 for speed in speeds)
     assert all(speed["bytes_per_second"] > 0 for speed in speeds)

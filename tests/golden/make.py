@@ -1,6 +1,6 @@
 """Writes the golden files; run on purpose (``make golden``), never by the tests.
 
-    python -m tests.golden.make           the files of v1/ again, with the tiny model as it is
+    python -m tests.golden.make           the files of v1/ again, with the tiny model as it is, and ratio.json
     python -m tests.golden.make --model   the integer models first, from tiny.float16.safetensors
     python -m tests.golden.make --train   the float model before that (a minute)
 
@@ -26,6 +26,7 @@ from fscompress.lanes import lanes_for
 from fscompress.levels import Plan, predictor
 from fscompress.mixer.priors import STORED
 from fscompress.mixer.settings import ALL_CONTEXTS
+from tests.golden import ratio
 from tests.helpers import GOLDEN, OTHER, TINY, blank_plan, cpu, encode, other, tiny
 
 PRIMER = b"The statement is executed once. The value of the expression is the object that the name is bound to.\n\n"
@@ -339,6 +340,7 @@ def main() -> None:
     if chosen.train or chosen.model:
         make_models()
     make_files()
+    ratio.record()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,119 @@
+"""The files that are measured: a sample that is always there, the corpora of the literature, files and folders.
+
+A corpus is named as a whole or by its test split: ``enwik8`` is what compressors are compared on, ``enwik8-test`` and
+``ptb-test`` are what language models are.  In the form that ``corpora`` gives it, a test split is a file here.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fscompress.bench.published import N_PLAIN, PTB_TEST, TEST, WHOLE
+from fscompress.bench.sample import sample_text
+from fscompress.errors import CorpusError, RefusedError
+from fscompress.settings import cache_folder
+
+SAMPLE = "sample"
+NAMED = (SAMPLE, WHOLE, TEST, PTB_TEST)
+
+Download = Callable[[str, int, int], None]  # (what, bytes done, bytes in all), while a corpus is downloaded
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file; ``corpus`` is its name in ``published.py`` if it is one that others have published figures for."""
+
+    name: str
+    path: Path
+    n_bytes: int
+    sha256: str
+    corpus: str = ""
+
+
+@contextmanager
+def opened(words: Sequence[str], data: Path | None, report: Download) -> Iterator[list[Input]]:
+    """The inputs that ``words`` name; temporary files among them last as long as the context.
+
+    Args:
+        words: of ``NAMED``, files, and folders, of which all files are taken; none: the sample and corpora there are.
+        data: folder in which corpora are looked for first.
+        report: of a download, which only a word can bring about.
+    Raises:
+        RefusedError: an empty file.  CorpusError: a corpus cannot be had.
+    """
+    with TemporaryDirectory(prefix="fscompress-bench-") as name:
+        folder = Path(name)
+        if words:
+            yield [each for word in words for each in _named(word, data, folder, report)]
+        else:
+            yield list(_present(data, folder))
+
+
+def _present(data: Path | None, folder: Path) -> Iterator[Input]:
+    """The sample and what can be had without a download."""
+    yield _corpus(SAMPLE, data, folder, _silent)
+    places = [cache_folder() / WHOLE, *([data, data / WHOLE] if data else [])]
+    if any(place.is_file() for place in places):
+        yield _corpus(WHOLE, data, folder, _silent)
+    with suppress(CorpusError):
+        yield _corpus(PTB_TEST, data, folder, _silent)
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """Reports no progress."""
+
+
+def _named(word: str, data: Path | None, folder: Path, report: Download) -> Iterator[Input]:
+    path = Path(word)
+    if path.is_dir():
+        files = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
+        yield from (_file(str(file), file) for file in files)
+    elif path.is_file():
+        yield _file(word, path)
+    elif word in NAMED:
+        yield _corpus(word, data, folder, report)
+    else:
+        raise RefusedError(f"{word}: no such file (known by name: {', '.join(NAMED)})")
+
+
+def _corpus(name: str, data: Path | None, folder: Path, report: Download) -> Input:
+    """The text of one of ``NAMED``."""
+    if name == SAMPLE:
+        return _written(name, sample_text(), folder)
+    if name == WHOLE:
+        from fscompress.corpora import enwik8
+
+        return _file(name, enwik8.locate(data, report))
+    from fscompress.corpora import open_corpus
+
+    (source,) = open_corpus(name.removesuffix("-test"), data, report=report).test
+    return _written(name, source.read().tobytes(), folder, name)
+
+
+def _written(name: str, text: bytes, folder: Path, corpus: str = "") -> Input:
+    path = folder / name
+    path.write_bytes(text)
+    return _file(name, path, corpus)
+
+
+def _file(name: str, path: Path, corpus: str = "") -> Input:
+    n_bytes = path.stat().st_size
+    if not n_bytes:
+        raise RefusedError(f"{name}: is empty; there is nothing to measure")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Input(name, path, n_bytes, digest, corpus or _whole_corpus(path, n_bytes))
+
+
+def _whole_corpus(path: Path, n_bytes: int) -> str:
+    if n_bytes != N_PLAIN:
+        return ""
+    from fscompress.corpora import enwik8
+
+    with suppress(CorpusError):
+        enwik8.verify(path)
+        return WHOLE
+    return ""

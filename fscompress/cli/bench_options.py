@@ -1,0 +1,103 @@
+"""Options of ``fscompress bench`` that say what is compared and how the result is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fscompress.bench.suite import NAMES, Limits
+from fscompress.cli.options import LEVELS, json_option
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is compared: names of ``suite.NAMES``, levels (none: the default of what is measured) and models."""
+
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    data: Path | None
+    published: bool
+    limits: Limits
+
+    def takes(self, name: str) -> bool:
+        """Whether the compressor of that name is measured."""
+        return (not self.only or name in self.only) and name not in self.skip
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the result is written: ``text``, ``json``, ``markdown`` or ``csv`` to stdout; a picture to ``plot``."""
+
+    kind: str
+    plot: str | None
+    force: bool = False
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, words: str) -> tuple[str, ...]:
+    names = tuple(word.strip() for word in words.split(",") if word.strip())
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise click.BadParameter(f"'{unknown[0]}' is not one of {', '.join(NAMES)}")
+    return names
+
+
+def choice_options(command: Command) -> Command:
+    """Adds the options of a ``Choice``, handed to the command as ``choice``."""
+
+    @click.option("--only", metavar="NAME,NAME", default="", callback=_names, help=f"Of: {', '.join(NAMES)}.")
+    @click.option("--skip", metavar="NAME,NAME", default="", callback=_names, help="All but these.")
+    @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
+    @click.option("--published", is_flag=True, help="Print all published records, and measure nothing.")
+    @click.option(
+        "--timeout", type=click.FloatRange(min=0, min_open=True), default=3600.0, show_default=True,
+        help="Seconds for one compressor on one file, all its runs together.",
+    )  # fmt: skip
+    @click.option(
+        "--runs", type=click.IntRange(min=1),
+        help="Timed runs; the median counts.  [default: 1; at least 3 of what takes less than a second]",
+    )  # fmt: skip
+    @click.option(
+        "-T", "--threads", type=click.IntRange(min=1), default=1, show_default=True,
+        help="Of each compressor that can use several; FSCOMPRESS_THREADS does not count here.",
+    )  # fmt: skip
+    @wraps(command)
+    def with_choice(
+        only: tuple[str, ...], skip: tuple[str, ...], data: Path | None, published: bool, timeout: float,
+        runs: int | None, threads: int, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        return command(choice=Choice(only, skip, data, published, Limits(runs, timeout, threads)), **kwargs)
+
+    return with_choice
+
+
+def form_options(command: Command) -> Command:
+    """Adds the options of a ``Form``, handed to the command as ``form``."""
+
+    @json_option
+    @click.option("--markdown", is_flag=True, help="Tables in Markdown.")
+    @click.option("--csv", is_flag=True, help="For spreadsheets: a line for each row and each published record.")
+    @click.option("--plot", metavar="FILE", help="Also a picture, .svg or .png: bits per byte against speed.")
+    @click.option("-f", "--force", is_flag=True, help="Let --plot overwrite.")
+    @wraps(command)
+    def with_form(as_json: bool, markdown: bool, csv: bool, plot: str | None, force: bool, **kwargs: Any) -> Any:
+        kinds = [kind for kind, chosen in (("json", as_json), ("markdown", markdown), ("csv", csv)) if chosen]
+        if len(kinds) > 1:
+            raise click.UsageError(f"{' and '.join(f'--{kind}' for kind in kinds)} exclude each other")
+        return command(form=Form(kinds[0] if kinds else "text", plot, force), **kwargs)
+
+    return with_form
+
+
+levels_option = click.option(
+    "--level", "levels", multiple=True, type=click.Choice(LEVELS),
+    help="Measure these alone; repeatable.  [default: all; --ablation, --lanes: normal; --parts: normal, best]",
+)  # fmt: skip
+measured_models_option = click.option(
+    "--model", "models", metavar="MODEL", multiple=True,
+    help="Name, path or id of a model; repeatable, each is measured.  [default: default]",
+)  # fmt: skip
