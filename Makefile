@@ -28,7 +28,7 @@ check: lint test ## all that a change must pass: format, lint, types, docs, fast
 
 test: $(DEVELOPER) ## fast tests
 	$(BIN)/fscompress warmup
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 test-all: $(DEVELOPER) ## all tests, slow ones and long fuzzing included
 	$(BIN)/fscompress warmup

@@ -75,7 +75,7 @@ def _plain(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
 
 
 INSTRUCTIONS = {
-    "avx512vnni": Instructions("avx512vnni", 16, _vnni(512), few_lanes=8),
+    "avx512vnni": Instructions("avx512vnni", 16, _vnni(512), few_lanes=12),
     "avxvnni": Instructions("avxvnni", 8, _vnni(256), few_lanes=8),
     "avx2": Instructions("avx2", 8, _avx2, few_lanes=8),
     "plain": Instructions("plain", 4, _plain, few_lanes=0),
