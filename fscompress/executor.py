@@ -65,7 +65,9 @@ class LocalExecutor:
 
     def submit(self, work: Work[AnyBlock], networks: Networks, block: AnyBlock, progress: Progress) -> Task[bytes]:
         """See ``Executor.submit``; raises what ``work`` raises if there is one thread."""
-        pool = self._pools.setdefault(networks.key, EnginePool(networks.models, networks.engine))
+        if networks.key not in self._pools:
+            self._pools[networks.key] = EnginePool(networks.models, networks.engine)
+        pool = self._pools[networks.key]
 
         def run() -> bytes:
             return pool.run(lambda engines: work(engines, block, progress))

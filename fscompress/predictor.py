@@ -62,8 +62,9 @@ class MixingPredictor:
         for engine in engines:
             engine.start(lanes)
         self._network = engines[0].step_arguments if len(engines) == 1 else None
-        self._trees = np.stack([engine.tree for engine in engines])
-        if self._network is not None:
+        if self._network is None:
+            self._trees = np.stack([engine.tree for engine in engines])
+        else:
             self._trees = engines[0].tree[None]  # which the kernels overwrite in place
 
     def predict(self, rows: U8, p1: U16) -> None:
