@@ -1,10 +1,11 @@
 """The default engine: one of two ways to compute the same, by the number of lanes; equals ``reference.py``."""
 
+import sys
 import threading
 from typing import Any
 
 from fscompress.engine.base import Engine, Symbols, check_canary
-from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout
+from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout, amx_shapes
 from fscompress.engine.many_lanes import ManyLanesEngine, ManyLanesLayout
 from fscompress.engine.spec import I32, IntegerModel
 from fscompress.engine.tiles import CHOSEN
@@ -15,11 +16,12 @@ class PreparedModel:
 
     Args:
         name: of the engine that must pass the model's canary, each way, before it codes a byte; None: no check.
-        few_lanes: blocks of up to so many lanes go the one way, others the other.
+        few_lanes: blocks of up to so many lanes go the one way, others the other; None: whichever is faster.
     """
 
-    def __init__(self, model: IntegerModel, name: str | None = None, few_lanes: int = CHOSEN.few_lanes) -> None:
-        self.model, self._name, self._few_lanes = model, name, few_lanes
+    def __init__(self, model: IntegerModel, name: str | None = None, few_lanes: int | None = None) -> None:
+        default = sys.maxsize if len(amx_shapes()) else CHOSEN.few_lanes
+        self.model, self._name, self._few_lanes = model, name, default if few_lanes is None else few_lanes
         self._few: FewLanesLayout | None = None
         self._many: ManyLanesLayout | None = None
         self._lock = threading.Lock()

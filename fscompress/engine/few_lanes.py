@@ -4,8 +4,11 @@ Where a step has little to do, calls between Python, a library and kernels would
 of the states are those of ``many_lanes``; here the products skip what a cell does not read by the length of its rows.
 """
 
+from functools import cache
+
 import numpy as np
 
+from fscompress.engine import amx
 from fscompress.engine.base import Symbols
 from fscompress.engine.few_lanes_kernels import (
     GROUP_OF_CELL,
@@ -15,12 +18,14 @@ from fscompress.engine.few_lanes_kernels import (
     PLAN_COLUMNS,
     SIZE,
     TILES,
+    multiply_batches,
     network_step,
     read_out,
 )
 from fscompress.engine.layout import CellLayout, States, cell_layouts, offset_of
+from fscompress.engine.products import U8
 from fscompress.engine.spec import I8, I32, I64, IntegerModel
-from fscompress.engine.tiles import GROUP, TILE_ROWS, pack
+from fscompress.engine.tiles import COLUMN_STEP, TILE_ROWS, pack
 
 
 class FewLanesLayout:
@@ -52,6 +57,29 @@ def _parameters(cell: CellLayout) -> I32:
     return np.concatenate((cell.offset, cell.multiplier, cell.gain, cell.bias, cell.keep))
 
 
+@cache
+def amx_shapes() -> U8:
+    """``amx.shapes_of`` each number of lanes, uint8 [17, 64]; [0, 64] where the unit cannot be used.
+
+    Tries the largest sums of both signs first, as ``products.py`` does.
+    """
+    shapes = np.stack([amx.shapes_of(max(lanes, 1)) for lanes in range(amx.BATCH + 1)])
+    return shapes if amx.permitted() and _is_exact(shapes) else shapes[:0]
+
+
+def _is_exact(shapes: U8) -> bool:
+    weight = np.full((2 * TILE_ROWS, 2 * COLUMN_STEP), 63, np.int8)
+    weight[::2] = -63
+    packed = pack(weight)
+    for lanes in (1, amx.BATCH + 1):
+        z = np.full((lanes, weight.shape[1]), 255, np.uint8)
+        out = np.zeros((lanes, len(weight)), np.int32)
+        multiply_batches(packed.reshape(-1), 0, *packed.shape[:2], z, lanes, out, shapes)
+        if not np.array_equal(out, z.astype(np.int64) @ weight.astype(np.int64).T):
+            return False
+    return True
+
+
 class FewLanesEngine:
     """See ``Engine``.  Buffers are allocated by ``start`` and used for the whole block."""
 
@@ -62,7 +90,7 @@ class FewLanesEngine:
     def start(self, lanes: int) -> None:
         """See ``Engine.start``."""
         layout, model = self._layout, self._layout.model
-        columns = -(-(model.fast_size + model.slow_size) // GROUP) * GROUP
+        columns = -(-(model.fast_size + model.slow_size) // COLUMN_STEP) * COLUMN_STEP
         self.states = States(model, lanes, columns)
         largest = max(model.fast_size, model.slow_size)
         accumulator = np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32)
@@ -72,11 +100,11 @@ class FewLanesEngine:
         self.step_arguments = (
             *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.table, model.output_shift),
             *(model.sigmoid, model.tanh, model.exp2, fast_h, fast_c, slow_h, slow_c, self.states.z, accumulator),
-            *(np.zeros(4 * largest, np.int32), np.zeros(5 * largest, np.uint16), self.tree, logits),
+            *(np.zeros(4 * largest, np.int32), np.zeros(5 * largest, np.uint16), self.tree, logits, amx_shapes()),
         )
         read_out(
             *(layout.plan, layout.packed, layout.parameters, model.output_shift, model.exp2),
-            *(self.states.z, lanes, accumulator, self.tree, logits),
+            *(self.states.z, lanes, accumulator, self.tree, logits, amx_shapes()),
         )
 
     def advance(self, symbols: Symbols) -> None:

@@ -14,7 +14,7 @@ from fscompress.engine import arithmetic as q
 from fscompress.jit import kernel
 
 NORM_BITS, NORM_ROOT_SHIFT, NORM_RECIPROCAL = q.NORM_BITS, q.NORM_ROOT_SHIFT, q.NORM_RECIPROCAL
-HALF_UNIT, HALF_H, HALF_C, HALF_H8 = np.int64(1 << 31), np.int64(1 << 15), np.int64(1 << 14), np.int32(1 << 13)
+HALF_UNIT, HALF_C, HALF_H8 = np.int64(1 << 31), np.int64(1 << 14), np.int32(1 << 13)
 TABLE_HALF, TABLE_LAST = np.int32(q.TABLE_HALF), np.int32(q.TABLE_SIZE - 1)
 X_MAX, HIDDEN_MAX, HIDDEN_OFFSET = np.int64(q.X_MAX), np.int32(q.HIDDEN_MAX), np.int32(q.HIDDEN_OFFSET)
 LOGIT_Q, EXP2_LAST = np.int32(q.LOGIT_Q), np.int32(q.EXP2_SIZE - 1)
@@ -76,12 +76,33 @@ def new_cell_into(f, i, g, sigmoid, tanh, c, new):
 
 
 @kernel
-def new_hidden_into(o, normed, sigmoid, tanh, keep, h, h8):
-    """h = s(o) tanh(normed cell), zoned out with the old h (int32 [H], Q14); h8 + 128 goes to ``h8`` (uint8 [H])."""
+def look_up_into(table, index, out):
+    """out = table[index], int32 [H]: processors load a table's entries one by one, and what follows goes in vectors."""
+    for j in range(out.shape[0]):
+        out[j] = table[index[j]]
+
+
+@kernel
+def zone_out_into(new, old, keep):
+    """new += (old - new) * keep, where ``keep`` is a probability in Q15; both int32 [H]."""
+    wide = np.int64(np.int32(keep))
+    for j in range(new.shape[0]):
+        new[j] = np.int32(new[j] + np.int32((np.int64(np.int32(old[j] - new[j])) * wide) >> np.int64(15)))
+
+
+@kernel
+def new_hidden_into(opened, shown, keep, h, h8):
+    """h = opened * shown (both int32 [H], Q15; overwritten), zoned out with the old h (int32 [H], Q14).
+
+    h8 + 128 goes to ``h8`` (uint8 [H]).
+    """
     for j in range(h.shape[0]):
-        product = np.int64(np.int32(sigmoid[o[j]]) * np.int32(tanh[normed[j]]))
-        new = np.int32((product + HALF_H) >> np.int64(16))
-        new = np.int32(new + np.int32((np.int64(np.int32(h[j] - new)) * keep) >> np.int64(15)))
+        product = np.int32(opened[j] * shown[j])
+        opened[j] = np.int32(np.int32(product >> np.int32(15)) + ONE) >> ONE  # rounded; product + HALF may not fit
+    if keep:
+        zone_out_into(opened, h, keep)
+    for j in range(h.shape[0]):
+        new = opened[j]
         h[j] = new
         h8[j] = np.uint8(np.int32(np.int32(new * HIDDEN_MAX + HALF_H8) >> np.int32(14)) + HIDDEN_OFFSET)
 
@@ -115,9 +136,8 @@ def lstm_step(
     ``x`` int32 [4H] and ``index`` uint16 [5H] are scratch.
     """
     size = h.shape[1]
-    h_keep, c_keep = np.int64(keep[0]), np.int64(keep[1])
     normed = index[4 * size : 5 * size]
-    new_c = x[:size]
+    new_c, opened, shown = x[:size], x[size : 2 * size], x[2 * size : 3 * size]
     for s in range(symbols.shape[0]):
         scale_into(accumulator[s], offset, multiplier, x)
         if table.shape[0]:
@@ -129,11 +149,14 @@ def lstm_step(
             norm_into(x[start:stop], epsilon[k], gain[start:stop], bias[start:stop], index[start:stop])
         new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c)
         norm_into(new_c, epsilon[4], gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
-        new_hidden_into(index[2 * size : 3 * size], normed, sigmoid, tanh, h_keep, h[s], z[s, column : column + size])
+        look_up_into(sigmoid, index[2 * size : 3 * size], opened)
+        look_up_into(tanh, normed, shown)
+        new_hidden_into(opened, shown, keep[0], h[s], z[s, column : column + size])
         old_c = c[s]
+        if keep[1]:
+            zone_out_into(new_c, old_c, keep[1])
         for j in range(size):
-            drift = np.int64(np.int32(old_c[j] - new_c[j]))
-            old_c[j] = np.int32(new_c[j] + np.int32((drift * c_keep) >> np.int64(15)))
+            old_c[j] = new_c[j]
         if narrow.shape[1]:
             row8 = z[s, column : column + size]
             for j in range(size):

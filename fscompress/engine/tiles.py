@@ -82,14 +82,19 @@ INSTRUCTIONS = {
 }
 
 
-def best_instructions() -> Instructions:
-    """The first of ``INSTRUCTIONS`` among the features that numba compiles for."""
-    features = getattr(config, "CPU_FEATURES", None) or get_host_cpu_features()
-    named = {word[1:] for word in features.split(",") if word.startswith("+")}
-    return next(found for name, found in INSTRUCTIONS.items() if name in named or name == "plain")
+def compiled_features() -> set[str]:
+    """LLVM's names of the processor's features that numba compiles for."""
+    chosen = getattr(config, "CPU_FEATURES", None)
+    features = get_host_cpu_features() if chosen is None else chosen
+    return {word[1:] for word in features.split(",") if word.startswith("+")}
 
 
-def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+def best_instructions(features: set[str]) -> Instructions:
+    """The first of ``INSTRUCTIONS`` among those features."""
+    return next(found for name, found in INSTRUCTIONS.items() if name in features or name == "plain")
+
+
+def data_address(context: Any, builder: Any, kind: Any, array: Any) -> Any:
     """Address of an array's first element, as int64."""
     return builder.ptrtoint(context.make_array(kind)(context, builder, array).data, _I64)
 
@@ -119,9 +124,9 @@ def tile_of(chosen: Instructions, lanes: int) -> Any:
         out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups = arguments
         out_kind, _, _, z_kind, _, _, packed_kind, _, _ = signature.args
         vector = ir.VectorType(_I32, chosen.width)
-        out_address = builder.add(_data(context, builder, out_kind, out), builder.mul(out_at, _I64(4)))
-        z_address = builder.add(_data(context, builder, z_kind, z), z_at)
-        packed_address = builder.add(_data(context, builder, packed_kind, packed), packed_at)
+        out_address = builder.add(data_address(context, builder, out_kind, out), builder.mul(out_at, _I64(4)))
+        z_address = builder.add(data_address(context, builder, z_kind, z), z_at)
+        packed_address = builder.add(data_address(context, builder, packed_kind, packed), packed_at)
         zero = vector([0] * chosen.width)
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(TILE_VECTORS)] for _ in range(lanes)]
         with cgutils.for_range(builder, groups) as loop:
@@ -150,14 +155,16 @@ def tile_of(chosen: Instructions, lanes: int) -> Any:
     return tile
 
 
-CHOSEN = best_instructions()
+FEATURES = compiled_features()
+CHOSEN = best_instructions(FEATURES)
 TILE_ROWS = CHOSEN.tile_rows
+COLUMN_STEP = 64 if CHOSEN.width == 16 else GROUP  # a multiple of this are the columns of packed weights (amx.py)
 
 
 def pack(weight: I8, tile_rows: int = TILE_ROWS) -> I8:
     """Weights int8 [N, K] in the order in which tiles read them: int8 [tiles, groups, tile rows, 4], zeros added."""
     n, k = weight.shape
-    whole = np.zeros((-(-n // tile_rows) * tile_rows, -(-k // GROUP) * GROUP), np.int8)
+    whole = np.zeros((-(-n // tile_rows) * tile_rows, -(-k // COLUMN_STEP) * COLUMN_STEP), np.int8)
     whole[:n, :k] = weight
     tiles = whole.reshape(-1, tile_rows, whole.shape[1] // GROUP, GROUP)
     return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3))

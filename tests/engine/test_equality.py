@@ -78,10 +78,11 @@ def test_lanes_that_end() -> None:
     check_equal(tiny(), rows)
 
 
+@pytest.mark.parametrize("lanes", [1, 7, 64, 500])
 @pytest.mark.parametrize("seed", range(6))
-def test_models_at_the_bounds(seed: int) -> None:
+def test_models_at_the_bounds(seed: int, lanes: int) -> None:
     model = synthetic(15 + seed, 9, 2 + seed % 3, seed, keep=(300 * seed, 0), extreme=True)
-    check_equal(model, random_rows(3, 40))
+    check_equal(model, random_rows(lanes, 40 if lanes < 64 else 4))
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -3,12 +3,12 @@
 import numba
 import numpy as np
 import pytest
-from numba.core.codegen import get_host_cpu_features
 
+from fscompress.engine.few_lanes import amx_shapes
 from fscompress.engine.few_lanes_kernels import multiply_into
-from fscompress.engine.tiles import INSTRUCTIONS, Instructions, best_instructions, pack, tile_of
+from fscompress.engine.tiles import COLUMN_STEP, FEATURES, INSTRUCTIONS, Instructions, best_instructions, pack, tile_of
 
-HERE = {word[1:] for word in get_host_cpu_features().split(",") if word.startswith("+")} | {"plain"}
+HERE = FEATURES | {"plain"}
 
 
 def extremes(rows: int, columns: int, lanes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +16,7 @@ def extremes(rows: int, columns: int, lanes: int) -> tuple[np.ndarray, np.ndarra
     rng = np.random.default_rng(rows + columns)
     weight = rng.integers(-63, 64, (rows, columns)).astype(np.int8)
     weight[0], weight[-1] = 63, -63
-    z = rng.integers(0, 256, (lanes, -(-columns // 4) * 4)).astype(np.uint8)
+    z = rng.integers(0, 256, (lanes, -(-columns // COLUMN_STEP) * COLUMN_STEP)).astype(np.uint8)
     z[0] = 255
     return weight, z
 
@@ -25,7 +25,7 @@ def extremes(rows: int, columns: int, lanes: int) -> tuple[np.ndarray, np.ndarra
 @pytest.mark.parametrize("name", INSTRUCTIONS)
 def test_one_tile(name: str, lanes: int) -> None:
     if name not in HERE:
-        pytest.skip(f"this processor has no {name}")
+        pytest.skip(f"numba compiles without {name} here")
     chosen: Instructions = INSTRUCTIONS[name]
     weight, z = extremes(chosen.tile_rows, 37, lanes)
     packed, out = pack(weight, chosen.tile_rows).reshape(-1), np.zeros((lanes, chosen.tile_rows), np.int32)
@@ -39,16 +39,18 @@ def test_one_tile(name: str, lanes: int) -> None:
     assert np.array_equal(out, z[:, :37].astype(np.int64) @ weight.astype(np.int64).T)
 
 
-@pytest.mark.parametrize("lanes", range(1, 10))
+@pytest.mark.parametrize("lanes", [*range(1, 10), 15, 16, 17, 31, 40])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (64, 4), (65, 7), (256, 256), (130, 1000)])
 def test_matrices(rows: int, columns: int, lanes: int) -> None:
     weight, z = extremes(rows, columns, lanes + 2)
     packed = pack(weight)
-    out = np.full((lanes + 2, packed.shape[0] * packed.shape[2]), 7, np.int32)
-    multiply_into(packed.reshape(-1), 0, packed.shape[0], packed.shape[1], z, lanes, out)
-    assert np.array_equal(out[:lanes, :rows], z[:lanes, :columns].astype(np.int64) @ weight.astype(np.int64).T)
-    assert np.all(out[lanes:] == 7)
+    out = np.empty((lanes + 2, packed.shape[0] * packed.shape[2]), np.int32)
+    for shapes in (amx_shapes(), amx_shapes()[:0]):
+        out[:] = 7
+        multiply_into(packed.reshape(-1), 0, packed.shape[0], packed.shape[1], z, lanes, out, shapes)
+        assert np.array_equal(out[:lanes, :rows], z[:lanes, :columns].astype(np.int64) @ weight.astype(np.int64).T)
+        assert np.all(out[lanes:] == 7)
 
 
 def test_the_choice_is_one_that_the_processor_has() -> None:
-    assert best_instructions().name in HERE
+    assert best_instructions(FEATURES).name in HERE

@@ -1,0 +1,110 @@
+"""Exact products u8 x s8 -> int32 of many lanes by AMX, the matrix unit of some x86 processors.
+
+One instruction multiplies sixteen lanes by 64 columns with those columns of sixteen rows of weights, and its 32-bit
+sums do not saturate.  Registers 0..3 hold the sums of a tile of 64 rows, 4 the lanes' bytes, 5..7 weights.  The
+weights stand as ``tiles.pack`` puts them for VNNI.  Linux gives a process the unit's registers when it asks.
+"""
+
+import ctypes
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from fscompress.engine.products import U8
+from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, FEATURES, GROUP, TILE_ROWS, data_address
+
+COMPILED = "amx-int8" in FEATURES and CHOSEN.name == "avx512vnni"
+BATCH = 16  # lanes that an instruction takes at most
+FROM_LANES = 6  # so many lanes and more are faster this way than by tiles (measured)
+
+SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1023, 18  # Linux on x86-64
+
+_I8, _I64 = ir.IntType(8), ir.IntType(64)
+_POINTER = _I8.as_pointer()
+
+
+def _call(builder: Any, name: str, *arguments: Any) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}"), arguments)
+
+
+@intrinsic
+def configure(_typing, shapes, start):  # type: ignore[no-untyped-def]
+    """Sets the registers' shapes as the 64 bytes of ``shapes`` (uint8) from ``start`` on say."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = builder.add(data_address(context, builder, signature.args[0], arguments[0]), arguments[1])
+        _call(builder, "ldtilecfg", builder.inttoptr(address, _POINTER))
+        return context.get_dummy_value()
+
+    return types.void(shapes, types.int64 if isinstance(start, types.Integer) else start), code
+
+
+@intrinsic
+def release(_typing):  # type: ignore[no-untyped-def]
+    """Gives the registers back, so that the system need not save them."""
+
+    def code(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        _call(builder, "tilerelease")
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
+@intrinsic
+def multiply_batch(_typing, out, out_at, out_step, z, z_at, z_step, packed, packed_at, steps):  # type: ignore[no-untyped-def]
+    """A tile of 64 rows against a batch of lanes, ``steps`` times 64 columns; arguments are those of a tile."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out, out_at, out_step, z, z_at, z_step, packed, packed_at, steps = arguments
+        out_kind, _, _, z_kind, _, _, packed_kind, _, _ = signature.args
+
+        def load(register: int, address: Any, step: Any) -> None:
+            _call(builder, "tileloadd64", _I8(register), builder.inttoptr(address, _POINTER), step)
+
+        out_address = builder.add(data_address(context, builder, out_kind, out), builder.mul(out_at, _I64(4)))
+        z_address = builder.add(data_address(context, builder, z_kind, z), z_at)
+        packed_address = builder.add(data_address(context, builder, packed_kind, packed), packed_at)
+        for i in range(4):
+            _call(builder, "tilezero", _I8(i))
+        with cgutils.for_range(builder, steps) as loop:
+            load(4, builder.add(z_address, builder.mul(loop.index, _I64(COLUMN_STEP))), z_step)
+            weights = builder.add(packed_address, builder.mul(loop.index, _I64(COLUMN_STEP * TILE_ROWS)))
+            for i in range(4):
+                load(5 + i % 3, builder.add(weights, _I64(64 * i)), _I64(GROUP * TILE_ROWS))
+                _call(builder, "tdpbusd", _I8(i), _I8(4), _I8(5 + i % 3))
+        step = builder.mul(out_step, _I64(4))
+        for i in range(4):
+            address = builder.inttoptr(builder.add(out_address, _I64(64 * i)), _POINTER)
+            _call(builder, "tilestored64", _I8(i), address, step)
+        return context.get_dummy_value()
+
+    kinds = (out, out_at, out_step, z, z_at, z_step, packed, packed_at, steps)
+    return types.void(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)), code
+
+
+def shapes_of(rows: int) -> U8:
+    """What ``configure`` takes for batches of ``rows`` lanes, uint8 [64]: palette 1, rows of 64 bytes, 16 of weights.
+
+    See LDTILECFG in Intel's manual, volume 2.
+    """
+    shapes = np.zeros(64, np.uint8)
+    shapes[0] = 1
+    shapes[16:32:2] = 64
+    shapes[48:53], shapes[53:56] = rows, 16
+    return shapes
+
+
+@cache
+def permitted() -> bool:
+    """Asks the system for the unit; False where there is none, or where the kernels are compiled without it."""
+    if not (COMPILED and sys.platform == "linux"):
+        return False
+    result: int = ctypes.CDLL(None).syscall(SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)
+    return result == 0
