@@ -1,0 +1,49 @@
+"""Averages the weights of several runs from a common start, and calibrates the outcome.
+
+Run: ``python -m fscompress.export.average OUT TEMPERATURE CKPT=SHARE ...``; the shares are scaled to a sum of one.
+Weights of runs that began with the same ones often average to a network better than each (Wortsman et al. 2022,
+"Model soups").  A temperature above one, by which the logits are divided, takes back the confidence that a network has
+gained on training bytes it saw many times (Guo et al. 2017, "On calibration of modern neural networks").
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from fscompress.errors import RefusedError
+from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+
+LOGITS = ("output.weight", "output.bias")
+
+
+def average(checkpoints: Sequence[tuple[Checkpoint, float]], temperature: float = 1.0) -> Checkpoint:
+    """One checkpoint from (checkpoint, share) pairs; progress is that of the last one.
+
+    Raises:
+        RefusedError: no checkpoints, those of several shapes, or a share or temperature that is not positive.
+    """
+    if not checkpoints or temperature <= 0 or min(share for _, share in checkpoints) <= 0:
+        raise RefusedError("average: checkpoints, each with a positive share, and a positive temperature are needed")
+    if len({checkpoint.model for checkpoint, _ in checkpoints}) > 1:
+        raise RefusedError("average: the checkpoints are of networks of several shapes")
+    total = sum(share for _, share in checkpoints)
+    weighted = [(checkpoint.weights(), share / total) for checkpoint, share in checkpoints]
+    tensors: dict[str, Tensor] = {}
+    for name in weighted[0][0]:
+        mean = sum(weights[name] * share for weights, share in weighted)
+        assert isinstance(mean, Tensor)
+        tensors[f"model.{name}"] = mean / temperature if name in LOGITS else mean
+    return dataclasses.replace(checkpoints[-1][0], tensors=tensors)
+
+
+def _main(out: str, temperature: str, *named: str) -> None:
+    pairs = [word.rpartition("=") for word in named]
+    parts = [(read_checkpoint(Path(path)), float(share)) for path, _, share in pairs]
+    write_checkpoint(Path(out), average(parts, float(temperature)))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
