@@ -61,6 +61,7 @@ RANKS = {
     "training": 4,
     "export": 4,
     "bench": 5,
+    "explain": 5,
     "cli": 6,
     "__main__": 7,
 }

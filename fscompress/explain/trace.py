@@ -1,0 +1,129 @@
+"""What each byte of a text costs at a level, what the network expected, and which input of the mixer knew it best."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fscompress.bench.ablation import CONTEXTS
+from fscompress.bench.blocks import blocks
+from fscompress.bench.decisions import F64, Steps, byte_bits, decisions, file_order
+from fscompress.container import SCHEME_NETWORK
+from fscompress.engine import Engine
+from fscompress.engine.spec import I32
+from fscompress.explain.kernels import weigh_steps
+from fscompress.lanes import U8
+from fscompress.levels import Level, plan
+from fscompress.mixer import Mixer, MixerSettings, priors_of
+from fscompress.predictor import U16
+
+TOP = 5  # bytes that the network expects most
+NETWORK, NOBODY = "network", "none of them"
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Of n bytes, in their order.
+
+    Args:
+        data: the bytes.
+        bits: float64 [n], ideal code length at the level.
+        network_bits: float64 [n], the same with the network alone.
+        names: of the inputs that can win; the last is ``NOBODY``, where every input spoke against the byte.
+        winners: uint8 [n], index into ``names``: the input with most evidence for the byte.
+        top: uint8 [n, TOP], the bytes that the network expected most, the likeliest first.
+        top_p: float64 [n, TOP], their probabilities.
+    """
+
+    data: bytes
+    bits: F64
+    network_bits: F64
+    names: tuple[str, ...]
+    winners: U8
+    top: U8
+    top_p: F64
+
+
+def trace(data: bytes, chosen: Level, engine: Engine, progress: Progress = lambda _n_bytes: None) -> Trace:
+    """The trace of ``data`` (not empty), cut into blocks and lanes as an encoder of that level cuts it.
+
+    The evidence of an input is the sum of its terms of the mixed stretch, over both layers of weights and the byte's
+    eight decisions, with the sign that favours the bit that came.  Clipping and the SSE stages are left aside.
+    """
+    names = _names(chosen, len(data))
+    columns = zip(*(_block(plain, chosen, engine, progress) for plain in blocks(data, chosen)), strict=True)
+    bits, network_bits, winners, top, top_p = (np.concatenate(column) for column in columns)
+    return Trace(data, bits, network_bits, names, winners, top, top_p)
+
+
+def _names(chosen: Level, n_bytes: int) -> tuple[str, ...]:
+    """Of the groups of inputs in their order (docs/INTEGER.md, "Mixer"); they are those of any block."""
+    planned = plan(chosen, n_bytes, 1)
+    if planned.scheme == SCHEME_NETWORK:
+        return NETWORK, NOBODY
+    contexts = (CONTEXTS[i] for i in MixerSettings.unpack(planned.parameters).context_ids)
+    return "order 0", "constant", *contexts, "match", NETWORK, NOBODY
+
+
+def _block(plain: bytes, chosen: Level, engine: Engine, progress: Progress) -> tuple[npt.NDArray[Any], ...]:
+    """Bits, the network's bits, winners, top and top_p of one block, in the order of its bytes."""
+    planned = plan(chosen, len(plain), 1)
+    expected = _Expected(progress)
+    parts = decisions(plain, planned.lanes, engine, expected.look)
+    network_bits = file_order([byte_bits(part, part.network[:, :, 0]) for part in parts])
+    top, top_p = expected.in_order(parts)
+    if planned.scheme == SCHEME_NETWORK:
+        return network_bits, network_bits, np.zeros(len(plain), np.uint8), top, top_p
+    p1, winners = _weigh(MixerSettings.unpack(planned.parameters), parts)
+    bits = file_order([byte_bits(part, said) for part, said in zip(parts, p1, strict=True)])
+    return bits, network_bits, file_order(winners), top, top_p
+
+
+def _weigh(settings: MixerSettings, parts: list[Steps]) -> tuple[list[U16], list[U8]]:
+    """The mixer's p1 uint16 [T, 8, A] and the winners uint8 [T, A] of each part of a block."""
+    mixer = Mixer(settings, sum(part.data.size for part in parts), priors_of(settings))
+    found = [weigh(mixer, part) for part in parts]
+    winners = [np.where(evidence.max(axis=2) > 0, evidence.argmax(axis=2), evidence.shape[2]) for _, evidence in found]
+    return [p1 for p1, _ in found], [each.astype(np.uint8) for each in winners]
+
+
+def weigh(mixer: Mixer, part: Steps) -> tuple[U16, npt.NDArray[np.int64]]:
+    """p1 uint16 [T, 8, A], and int64 [T, A, inputs] the evidence of each for the byte that came.
+
+    2**28 of evidence is one nat of odds.
+    """
+    steps, n = part.data.shape
+    n_networks = mixer.settings.n_networks
+    p1 = np.empty((steps, 8, n), np.uint16)
+    evidence = np.zeros((steps, n, 3 + len(mixer.settings.context_ids) + n_networks), np.int64)
+    scratch = np.empty(n, np.uint8), np.empty((n_networks, n), np.uint16), np.empty(n, np.uint16)
+    weigh_steps(mixer.state, part.data, part.network, p1, evidence, *scratch)
+    return p1, evidence
+
+
+class _Expected:
+    """Remembers the likeliest bytes of every step."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._top: list[U8] = []
+        self._top_p: list[F64] = []
+
+    def look(self, trees: I32) -> None:
+        """At sum trees int32 [A, 512]."""
+        weights = trees[:, 256:]
+        top = np.argsort(-weights, axis=1, kind="stable")[:, :TOP]
+        self._top.append(top.astype(np.uint8))
+        self._top_p.append(np.take_along_axis(weights, top, axis=1) / trees[:, 1:2])
+        self._progress(len(trees))
+
+    def in_order(self, parts: list[Steps]) -> Iterator[npt.NDArray[Any]]:
+        """uint8 and float64 [n, TOP] in the order of the block's bytes."""
+        ends = np.cumsum([len(part.data) for part in parts])
+        for seen in (self._top, self._top_p):
+            starts = [0, *ends[:-1]]
+            yield file_order([np.stack(seen[start:end]) for start, end in zip(starts, ends, strict=True)])
