@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fscompress.explain.chart import chart
-from fscompress.explain.summary import Share, by_kind, by_place, by_winner
+from fscompress.explain.summary import Share, by_input, by_kind, by_place
 from fscompress.explain.text import EDGES, coloured, packed
 from fscompress.explain.trace import Trace
 
 _FOLDER = Path(__file__).parent
 # The browser itself holds the page to that promise, whatever the text may contain.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_INPUTS = (
+    "For how many bytes each spoke most, or second to that, and its mean evidence in bits: its own terms of the mixed "
+    "stretch, with the sign that favours the bit that came."
+)
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -39,6 +43,7 @@ _PAGE = """\
 <section class="tables">
 {tables}
 </section>
+{inputs}
 <section>
 <h2>Text</h2>
 <p>Each character has the colour of its bits per byte. Point at one or tap it for its bytes.</p>
@@ -56,7 +61,7 @@ _PAGE = """\
 
 @dataclass(frozen=True)
 class Subject:
-    """What is explained: the file's name, the level, and the model with its id in hexadecimal digits."""
+    """What is explained: names of file, level and model, the model's id in hexadecimal, whether there is a mixer."""
 
     file: str
     level: str
@@ -72,10 +77,13 @@ def page(trace: Trace, subject: Subject) -> str:
         policy=_POLICY,
         title=html.escape(f"{subject.file}: where the bits go"),
         style=(_FOLDER / "style.css").read_text(encoding="utf-8"),
-        facts="".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in _facts(trace, subject)),
+        facts="".join(
+            f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in _facts(trace, subject)
+        ),
         key=_key(subject.mixed),
         chart=chart(trace, subject.mixed),
         tables="\n".join(_tables(trace, subject.mixed)),
+        inputs=_inputs(trace) if subject.mixed else "",
         legend="".join(_legend()),
         text=coloured(trace),
         data=data.replace("<", "\\u003c"),
@@ -106,29 +114,43 @@ def _legend() -> Iterator[str]:
 
 
 def _tables(trace: Trace, mixed: bool) -> Iterator[str]:
-    total = float(trace.bits.sum())
-    yield _table("Kind of byte", by_kind(trace), len(trace.data), total, mixed)
-    yield _table("Place in the word", by_place(trace), len(trace.data), total, mixed)
-    if mixed:
-        note = "The input whose terms of the mixed stretch spoke most for the byte that came."
-        yield _table("Winning input", by_winner(trace), len(trace.data), total, mixed, note)
+    n, bits = len(trace.data), float(trace.bits.sum())
+    titles = ("bytes", "% of bytes", "% of bits", "bits per byte", *(["network alone"] if mixed else []))
+    for name, shares in (("Kind of byte", by_kind(trace)), ("Place in the word", by_place(trace))):
+        rows = [[share.name, *_cells(share, n, bits, mixed)] for share in shares]
+        yield _table(f"<caption>{name}</caption>", titles, rows)
 
 
-def _table(title: str, shares: Sequence[Share], n_bytes: int, bits: float, mixed: bool, note: str = "") -> str:
-    titles = ["bytes", "% of bytes", "% of bits", "bits per byte", *(["network alone"] if mixed else [])]
-    head = "".join(f"<th>{each}</th>" for each in ("", *titles))
-    rows = "".join(_row(share, n_bytes, bits, mixed) for share in shares)
-    caption = f"<caption>{title}<small>{note}</small></caption>"
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+def _inputs(trace: Trace) -> str:
+    """The longest table, folded so that the text is near."""
+    n, bits = len(trace.data), float(trace.bits.sum())
+    titles = ("first for", "% of bytes", "% of bits", "bits per byte", "second for", "evidence")
+    rows = [
+        [each.name, *_cells(each.first, n, bits, False), f"{each.n_second:,}", f"{each.evidence:+.3f}"]
+        for each in by_input(trace)
+    ]
+    summary = f"<summary>Inputs of the mixer: first for most bytes, {_most_frequent(trace)}</summary>"
+    return f"<details>{summary}<p>{_INPUTS}</p>{_table('', titles, rows)}</details>"
 
 
-def _row(share: Share, n_bytes: int, bits: float, mixed: bool) -> str:
-    cells = [
+def _most_frequent(trace: Trace) -> str:
+    winner = max(by_input(trace), key=lambda each: each.first.n_bytes)
+    return f"{html.escape(winner.name)} ({100 * winner.first.n_bytes / len(trace.data):.0f} %)"
+
+
+def _cells(share: Share, n_bytes: int, bits: float, mixed: bool) -> list[str]:
+    means = (share.bits, *([share.network_bits] if mixed else []))
+    return [
         f"{share.n_bytes:,}",
         f"{100 * share.n_bytes / n_bytes:.1f}",
         f"{100 * share.bits / bits:.1f}",
-        f"{share.bits / share.n_bytes:.3f}",
+        *(f"{each / share.n_bytes:.3f}" if share.n_bytes else "-" for each in means),
     ]
-    if mixed:
-        cells.append(f"{share.network_bits / share.n_bytes:.3f}")
-    return f"<tr><th>{html.escape(share.name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{each}</th>" for each in ("", *titles))
+    body = "".join(
+        f"<tr><th>{html.escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>" for name, *cells in rows
+    )
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -29,6 +29,16 @@ class Share:
     network_bits: float
 
 
+@dataclass(frozen=True)
+class Input:
+    """An input of the mixer: the bytes for which it spoke most, how often it came second, its mean evidence in bits."""
+
+    name: str
+    first: Share
+    n_second: int
+    evidence: float
+
+
 def by_kind(trace: Trace) -> list[Share]:
     """A share for each of ``KINDS`` that occurs."""
     return _shares(trace, _kinds()[_bytes(trace)], KINDS)
@@ -43,9 +53,16 @@ def by_place(trace: Trace) -> list[Share]:
     return _shares(trace, np.where(inside, np.minimum(at - before, LAST_PLACE) - 1, LEFT_OUT), PLACES)
 
 
-def by_winner(trace: Trace) -> list[Share]:
-    """A share for each input that won, the most frequent first."""
-    return sorted(_shares(trace, trace.winners.astype(np.int64), trace.names), key=lambda share: -share.n_bytes)
+def by_input(trace: Trace) -> list[Input]:
+    """All inputs and ``NOBODY``, the one with most evidence first."""
+    shares = {share.name: share for share in _shares(trace, trace.winners[:, 0].astype(np.int64), trace.names)}
+    second = np.bincount(trace.winners[:, 1], minlength=len(trace.names)).tolist()
+    none = Share("", 0, 0.0, 0.0)
+    inputs = [
+        Input(name, shares.get(name, none), n, evidence)
+        for name, n, evidence in zip(trace.names, second, [*trace.evidence.tolist(), 0.0], strict=True)
+    ]
+    return sorted(inputs, key=lambda each: -each.evidence)
 
 
 def running_cost(bits: F64, n_points: int) -> tuple[Groups, F64, F64]:

@@ -10,14 +10,22 @@ import numpy as np
 from fscompress.explain.trace import TOP, Trace
 
 EDGES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # bits per byte at which the next colour of style.css begins
-_MARKS = {"\n": "↵\n", "\t": "⇥\t", "\r": "␍", " ": " "}
+_MARKS = {"\n": "↵\n", "\t": "⇥\t", "\r": "←", " ": " "}
 _LONGEST = 4  # bytes of a UTF-8 character
 
 # What tooltip.js reads of each byte; bits in hundredths, probabilities in 255ths.
 RECORD = np.dtype(
-    [("byte", "u1"), ("bits", "<u2"), ("network", "<u2"), ("winner", "u1"), ("top", "u1", TOP), ("p", "u1", TOP)]
+    [
+        ("byte", "u1"),
+        ("bits", "<u2"),
+        ("network", "<u2"),
+        ("first", "u1"),
+        ("second", "u1"),
+        ("top", "u1", TOP),
+        ("p", "u1", TOP),
+    ]
 )
-FIRST = 128  # added to ``winner`` where a character begins
+BEGINS = 128  # added to ``first`` where a character begins
 
 
 def characters(data: bytes) -> Iterator[tuple[int, str]]:
@@ -40,10 +48,8 @@ def shown(character: str, raw: bytes) -> str:
     """What stands for a character on the page, escaped: line ends and tabs marked, the invisible ones named."""
     if character in _MARKS:
         return _MARKS[character]
-    if not character:
+    if not character or raw[0] < 0x20:
         return f"\\x{raw[0]:02X}"
-    if raw[0] < 0x20:
-        return chr(0x2400 + raw[0])  # control pictures
     if not character.isprintable():  # a mark of direction or of no width would change what stands around it
         return f"\\u{ord(character):04X}"
     if unicodedata.category(character).startswith("M"):
@@ -69,7 +75,7 @@ def packed(trace: Trace) -> str:
     records["bits"], records["network"] = np.rint(100 * trace.bits), np.rint(100 * trace.network_bits)
     lengths = [n for n, _ in characters(trace.data)]
     begins = np.zeros(len(trace.data), np.uint8)
-    begins[np.cumsum([0, *lengths[:-1]])] = FIRST
-    records["winner"] = trace.winners + begins
+    begins[np.cumsum([0, *lengths[:-1]])] = BEGINS
+    records["first"], records["second"] = trace.winners[:, 0] + begins, trace.winners[:, 1]
     records["top"], records["p"] = trace.top, np.rint(255 * trace.top_p)
     return base64.b64encode(records.tobytes()).decode()

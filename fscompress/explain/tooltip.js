@@ -1,10 +1,10 @@
 "use strict";
-// What text.py packed: 16 bytes for each byte of the text.
+// What text.py packed: 17 bytes for each byte of the text.
 const data = JSON.parse(document.getElementById("data").textContent);
 const records = Uint8Array.from(atob(data.bytes), (c) => c.charCodeAt(0));
-const SIZE = 16, TOP = 5, FIRST = 128;
+const SIZE = 17, TOP = 5, BEGINS = 128;
 const starts = [];
-for (let at = 0; at < records.length; at += SIZE) if (records[at + 5] & FIRST) starts.push(at);
+for (let at = 0; at < records.length; at += SIZE) if (records[at + 5] & BEGINS) starts.push(at);
 starts.push(records.length);
 const text = document.getElementById("text"), tip = document.getElementById("tip");
 [...text.children].forEach((span, i) => { span.at = i; });
@@ -29,12 +29,12 @@ function told(at) {
   lines.push(`${bits.toFixed(2)} bits: it had ${chance < 1 ? chance.toPrecision(1) : chance.toFixed(0)} %`);
   if (data.mixed) {
     lines.push(`network alone: ${(u16(3) / 100).toFixed(2)} bits`);
-    lines.push(`won by: ${data.names[records[at + 5] & (FIRST - 1)]}`);
+    lines.push(`most for it spoke: ${data.names[records[at + 5] & (BEGINS - 1)]}, then ${data.names[records[at + 6]]}`);
   }
   const expected = [];
   for (let i = 0; i < TOP; i++) {
-    const percent = Math.round(records[at + 6 + TOP + i] / 2.55);
-    expected.push(`${name(records[at + 6 + i])} ${percent || "<1"} %`);
+    const percent = Math.round(records[at + 7 + TOP + i] / 2.55);
+    expected.push(`${name(records[at + 7 + i])}\u00a0${percent || "<1"}\u00a0%`);
   }
   lines.push(`network expected: ${expected.join(", ")}`);
   return element("div", "", element("b", name(records[at])), ...lines.map((line) => element("div", line)));

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from fscompress.bench.blocks import blocks
 from fscompress.bench.decisions import F64, Steps, byte_bits, decisions, file_order
 from fscompress.container import SCHEME_NETWORK
 from fscompress.engine import Engine
-from fscompress.engine.spec import I32
+from fscompress.engine.spec import I32, I64
 from fscompress.explain.kernels import weigh_steps
 from fscompress.lanes import U8
 from fscompress.levels import Level, plan
@@ -20,6 +21,7 @@ from fscompress.mixer import Mixer, MixerSettings, priors_of
 from fscompress.predictor import U16
 
 TOP = 5  # bytes that the network expects most
+BIT_OF_EVIDENCE = log(2) * (1 << 28)  # a weight's 20 fraction bits times the 8 of an input, which is in nats of odds
 NETWORK, NOBODY = "network", "none of them"
 
 Progress = Callable[[int], None]
@@ -33,8 +35,9 @@ class Trace:
         data: the bytes.
         bits: float64 [n], ideal code length at the level.
         network_bits: float64 [n], the same with the network alone.
-        names: of the inputs that can win; the last is ``NOBODY``, where every input spoke against the byte.
-        winners: uint8 [n], index into ``names``: the input with most evidence for the byte.
+        names: of the inputs that can win; the last is ``NOBODY``, where all (others) spoke against the byte.
+        winners: uint8 [n, 2], index into ``names``: the inputs with most evidence for the byte, the strongest first.
+        evidence: float64 [inputs], mean evidence in bits of each of ``names`` but the last, negative if against.
         top: uint8 [n, TOP], the bytes that the network expected most, the likeliest first.
         top_p: float64 [n, TOP], their probabilities.
     """
@@ -44,6 +47,7 @@ class Trace:
     network_bits: F64
     names: tuple[str, ...]
     winners: U8
+    evidence: F64
     top: U8
     top_p: F64
 
@@ -56,8 +60,8 @@ def trace(data: bytes, chosen: Level, engine: Engine, progress: Progress = lambd
     """
     names = _names(chosen, len(data))
     columns = zip(*(_block(plain, chosen, engine, progress) for plain in blocks(data, chosen)), strict=True)
-    bits, network_bits, winners, top, top_p = (np.concatenate(column) for column in columns)
-    return Trace(data, bits, network_bits, names, winners, top, top_p)
+    bits, network_bits, winners, evidence, top, top_p = (np.concatenate(column) for column in columns)
+    return Trace(data, bits, network_bits, names, winners, evidence.sum(axis=0) / len(data), top, top_p)
 
 
 def _names(chosen: Level, n_bytes: int) -> tuple[str, ...]:
@@ -70,32 +74,37 @@ def _names(chosen: Level, n_bytes: int) -> tuple[str, ...]:
 
 
 def _block(plain: bytes, chosen: Level, engine: Engine, progress: Progress) -> tuple[npt.NDArray[Any], ...]:
-    """Bits, the network's bits, winners, top and top_p of one block, in the order of its bytes."""
+    """Of one block, by byte: bits, the network's bits, winners; evidence summed [1, inputs]; by byte top and top_p."""
     planned = plan(chosen, len(plain), 1)
     expected = _Expected(progress)
     parts = decisions(plain, planned.lanes, engine, expected.look)
     network_bits = file_order([byte_bits(part, part.network[:, :, 0]) for part in parts])
     top, top_p = expected.in_order(parts)
     if planned.scheme == SCHEME_NETWORK:
-        return network_bits, network_bits, np.zeros(len(plain), np.uint8), top, top_p
-    p1, winners = _weigh(MixerSettings.unpack(planned.parameters), parts)
+        only = np.tile(np.array([0, 1], np.uint8), (len(plain), 1))
+        return network_bits, network_bits, only, network_bits.sum(keepdims=True)[None], top, top_p
+    p1, winners, evidence = _weigh(MixerSettings.unpack(planned.parameters), parts)
     bits = file_order([byte_bits(part, said) for part, said in zip(parts, p1, strict=True)])
-    return bits, network_bits, file_order(winners), top, top_p
+    return bits, network_bits, file_order(winners), evidence, top, top_p
 
 
-def _weigh(settings: MixerSettings, parts: list[Steps]) -> tuple[list[U16], list[U8]]:
-    """The mixer's p1 uint16 [T, 8, A] and the winners uint8 [T, A] of each part of a block."""
+def _weigh(settings: MixerSettings, parts: list[Steps]) -> tuple[list[U16], list[U8], F64]:
+    """The mixer's p1 uint16 [T, 8, A] and the winners uint8 [T, A, 2] of each part; evidence in bits, [1, inputs]."""
     mixer = Mixer(settings, sum(part.data.size for part in parts), priors_of(settings))
     found = [weigh(mixer, part) for part in parts]
-    winners = [np.where(evidence.max(axis=2) > 0, evidence.argmax(axis=2), evidence.shape[2]) for _, evidence in found]
-    return [p1 for p1, _ in found], [each.astype(np.uint8) for each in winners]
+    total = sum(evidence.sum(axis=(0, 1), dtype=np.float64) for _, evidence in found) / BIT_OF_EVIDENCE
+    return [p1 for p1, _ in found], [_strongest(evidence) for _, evidence in found], np.asarray(total)[None]
 
 
-def weigh(mixer: Mixer, part: Steps) -> tuple[U16, npt.NDArray[np.int64]]:
-    """p1 uint16 [T, 8, A], and int64 [T, A, inputs] the evidence of each for the byte that came.
+def _strongest(evidence: I64) -> U8:
+    """uint8 [T, A, 2]: the two inputs of int64 [T, A, inputs] that spoke most for each byte."""
+    order = np.argsort(-evidence, axis=2, kind="stable")[..., :2]
+    spoken = np.take_along_axis(evidence, order, axis=2) > 0
+    return np.where(spoken, order, evidence.shape[2]).astype(np.uint8)
 
-    2**28 of evidence is one nat of odds.
-    """
+
+def weigh(mixer: Mixer, part: Steps) -> tuple[U16, I64]:
+    """p1 uint16 [T, 8, A], and int64 [T, A, inputs] the evidence of each for the byte that came."""
     steps, n = part.data.shape
     n_networks = mixer.settings.n_networks
     p1 = np.empty((steps, 8, n), np.uint16)
