@@ -26,7 +26,7 @@ HOMES = {
     "distributed": ("cluster.py",),
     "dask": ("cluster.py",),
     "struct": ("container/",),
-    "matplotlib": ("bench/plot.py",),
+    "matplotlib": ("bench/plot",),
     "hashlib": ("container/", "engine/", "store.py", "parts.py", "corpora/", "jit.py", "bench/inputs.py"),
     "pickle": (),
     "marshal": (),
