@@ -123,19 +123,16 @@ def _tables(trace: Trace, mixed: bool) -> Iterator[str]:
 
 def _inputs(trace: Trace) -> str:
     """The longest table, folded so that the text is near."""
-    n, bits = len(trace.data), float(trace.bits.sum())
+    n, bits, inputs = len(trace.data), float(trace.bits.sum()), by_input(trace)
     titles = ("first for", "% of bytes", "% of bits", "bits per byte", "second for", "evidence")
     rows = [
         [each.name, *_cells(each.first, n, bits, False), f"{each.n_second:,}", f"{each.evidence:+.3f}"]
-        for each in by_input(trace)
+        for each in inputs
     ]
-    summary = f"<summary>Inputs of the mixer: first for most bytes, {_most_frequent(trace)}</summary>"
+    winner = max((each.first for each in inputs), key=lambda share: share.n_bytes)
+    most = f"{html.escape(winner.name)} ({100 * winner.n_bytes / n:.1f} %)"
+    summary = f"<summary>Inputs of the mixer: for most bytes spoke most {most}</summary>"
     return f"<details>{summary}<p>{_INPUTS}</p>{_table('', titles, rows)}</details>"
-
-
-def _most_frequent(trace: Trace) -> str:
-    winner = max(by_input(trace), key=lambda each: each.first.n_bytes)
-    return f"{html.escape(winner.name)} ({100 * winner.first.n_bytes / len(trace.data):.0f} %)"
 
 
 def _cells(share: Share, n_bytes: int, bits: float, mixed: bool) -> list[str]:

@@ -22,6 +22,8 @@ from fscompress.predictor import U16
 
 TOP = 5  # bytes that the network expects most
 BIT_OF_EVIDENCE = log(2) * (1 << 28)  # a weight's 20 fraction bits times the 8 of an input, which is in nats of odds
+N_FIXED = 3  # inputs beside contexts and networks: order 0, a constant, the match model
+RUN_STEPS = 4096
 NETWORK, NOBODY = "network", "none of them"
 
 Progress = Callable[[int], None]
@@ -37,7 +39,8 @@ class Trace:
         network_bits: float64 [n], the same with the network alone.
         names: of the inputs that can win; the last is ``NOBODY``, where all (others) spoke against the byte.
         winners: uint8 [n, 2], index into ``names``: the inputs with most evidence for the byte, the strongest first.
-        evidence: float64 [inputs], mean evidence in bits of each of ``names`` but the last, negative if against.
+        evidence: float64 [inputs], mean evidence in bits of each of ``names`` but the last, negative if against; zero
+            without a mixer.
         top: uint8 [n, TOP], the bytes that the network expected most, the likeliest first.
         top_p: float64 [n, TOP], their probabilities.
     """
@@ -82,18 +85,23 @@ def _block(plain: bytes, chosen: Level, engine: Engine, progress: Progress) -> t
     top, top_p = expected.in_order(parts)
     if planned.scheme == SCHEME_NETWORK:
         only = np.tile(np.array([0, 1], np.uint8), (len(plain), 1))
-        return network_bits, network_bits, only, network_bits.sum(keepdims=True)[None], top, top_p
-    p1, winners, evidence = _weigh(MixerSettings.unpack(planned.parameters), parts)
-    bits = file_order([byte_bits(part, said) for part, said in zip(parts, p1, strict=True)])
-    return bits, network_bits, file_order(winners), evidence, top, top_p
+        return network_bits, network_bits, only, np.zeros((1, 1)), top, top_p
+    bits, winners, evidence = _weigh(MixerSettings.unpack(planned.parameters), parts)
+    return bits, network_bits, winners, evidence, top, top_p
 
 
-def _weigh(settings: MixerSettings, parts: list[Steps]) -> tuple[list[U16], list[U8], F64]:
-    """The mixer's p1 uint16 [T, 8, A] and the winners uint8 [T, A, 2] of each part; evidence in bits, [1, inputs]."""
+def _weigh(settings: MixerSettings, parts: list[Steps]) -> tuple[F64, U8, F64]:
+    """Bits [n] and winners [n, 2] of a block's bytes in order; evidence in bits, summed [1, inputs]."""
     mixer = Mixer(settings, sum(part.data.size for part in parts), priors_of(settings))
-    found = [weigh(mixer, part) for part in parts]
-    total = sum(evidence.sum(axis=(0, 1), dtype=np.float64) for _, evidence in found) / BIT_OF_EVIDENCE
-    return [p1 for p1, _ in found], [_strongest(evidence) for _, evidence in found], np.asarray(total)[None]
+    bits, winners, total = [], [], np.zeros(N_FIXED + len(settings.context_ids) + settings.n_networks)
+    for part in parts:
+        for t in range(0, len(part.data), RUN_STEPS):  # the evidence of all steps together could fill the memory
+            run = Steps(part.data[t : t + RUN_STEPS], part.network[t : t + RUN_STEPS])
+            p1, evidence = weigh(mixer, run)
+            bits.append(byte_bits(run, p1))
+            winners.append(_strongest(evidence))
+            total += evidence.sum(axis=(0, 1), dtype=np.float64) / BIT_OF_EVIDENCE
+    return file_order(bits), file_order(winners), total[None]
 
 
 def _strongest(evidence: I64) -> U8:
@@ -108,7 +116,7 @@ def weigh(mixer: Mixer, part: Steps) -> tuple[U16, I64]:
     steps, n = part.data.shape
     n_networks = mixer.settings.n_networks
     p1 = np.empty((steps, 8, n), np.uint16)
-    evidence = np.zeros((steps, n, 3 + len(mixer.settings.context_ids) + n_networks), np.int64)
+    evidence = np.zeros((steps, n, N_FIXED + len(mixer.settings.context_ids) + n_networks), np.int64)
     scratch = np.empty(n, np.uint8), np.empty((n_networks, n), np.uint16), np.empty(n, np.uint16)
     weigh_steps(mixer.state, part.data, part.network, p1, evidence, *scratch)
     return p1, evidence

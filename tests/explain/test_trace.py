@@ -45,6 +45,16 @@ def test_a_long_text_is_cut_into_blocks() -> None:
     assert np.array_equal(found.winners, np.concatenate([each.winners for each in alone]))
 
 
+def test_runs_of_steps_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = text(300)
+    whole = trace(plain, NORMAL, cpu(tiny()))
+    monkeypatch.setattr("fscompress.explain.trace.RUN_STEPS", 64)
+    short = trace(plain, NORMAL, cpu(tiny()))
+    assert np.array_equal(short.bits, whole.bits)
+    assert np.array_equal(short.winners, whole.winners)
+    assert short.evidence == pytest.approx(whole.evidence)
+
+
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_a_look_does_not_change_what_is_coded(lanes: int) -> None:
     plain = text(400)
