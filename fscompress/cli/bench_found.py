@@ -40,6 +40,7 @@ class Found:
         document: for programs, anything that JSON has; None: the records.
         draw: the picture; None where there is none.
         failed: whether the exit code is to say that a round trip failed.
+        interrupted: whether Ctrl-C ended it; what is done is here all the same.
     """
 
     sections: Sequence[Section]
@@ -47,6 +48,7 @@ class Found:
     document: Any = None
     draw: Draw | None = field(default=None, compare=False)
     failed: bool = False
+    interrupted: bool = False
 
     def forms(self, head: Sequence[str]) -> dict[str, Callable[[], str]]:
         """What makes each form, with the lines of ``head`` above where people read it."""
@@ -79,7 +81,7 @@ def as_markdown(head: Sequence[str], sections: Sequence[Section]) -> str:
 def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
     """A line for each record, with their keys above."""
     text = io.StringIO()
-    lines = csv.DictWriter(text, [*records[0]], lineterminator="\n")
+    lines = csv.DictWriter(text, [*records[0]] if records else [], lineterminator="\n")
     lines.writeheader()
     lines.writerows(records)
     return text.getvalue()

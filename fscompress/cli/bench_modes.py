@@ -79,5 +79,7 @@ def run_mode(name: str, request: Request) -> None:
     else:
         found, files = mode.run(request, ()), []
     deliver(request.form, name, found.forms([*machine.lines(), *files]), found.draw)
+    if found.interrupted:
+        raise KeyboardInterrupt
     if found.failed:
         raise click.exceptions.Exit(EXIT_REFUSED)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fscompress import store
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fscompress.bench.parts import Parts
     from fscompress.bench.scaling import Scale
     from fscompress.bench.training import Speed
+    from fscompress.bench.worker import Task
 
 LANE_SIZES = (10_000, 100_000, 1_000_000)
 SPEEDS = ("encode_speed", "decode_speed")
@@ -71,20 +73,12 @@ def _draw_lanes(named: "Sequence[tuple[str, LaneRow]]", suffix: str) -> bytes:
 
 def scaling(request: Request, inputs: Sequence[Input]) -> Found:
     """Size, speed and memory against the size of the text, each in a process of its own."""
-    from fscompress.bench.scaling import SIZES, measure_scaling
     from fscompress.bench.suite import ours
     from fscompress.bench.worker import Task
 
     model = store.describe(store.find_model(request.model))
     subjects = ours([model], request.levels, request.engine_name, request.choice.limits.threads)
-    tasks = [subject.run for subject in subjects if isinstance(subject.run, Task)]
-    rows: list[Scale] = []
-    for each in inputs:
-        for scale in measure_scaling(
-            each.name, each.path.read_bytes(), request.sizes or SIZES, tasks, request.choice.limits
-        ):
-            request.console.detail(f"{each.name}: {scale.row.n_plain:,} bytes, level {scale.level}")
-            rows.append(scale)
+    rows, interrupted = _scales(request, inputs, [subject.run for subject in subjects if isinstance(subject.run, Task)])
     titles = [
         "level",
         "bytes",
@@ -103,7 +97,24 @@ def scaling(request: Request, inputs: Sequence[Input]) -> Found:
     section = Section(heading, titles, [_scale_cells(scale) for scale in rows], frozenset({0, 10}), notes)
     named = [(scale.level + _of(scale.row.file, inputs), scale.row) for scale in rows if scale.row.verified]
     records = [_scale_record(scale) for scale in rows]
-    return Found([section], records, draw=lambda suffix: _draw_scaling(named, suffix), failed=bool(notes))
+    picture = partial(_draw_scaling, named)
+    return Found([section], records, draw=picture, failed=bool(notes), interrupted=interrupted)
+
+
+def _scales(request: Request, inputs: Sequence[Input], tasks: "Sequence[Task]") -> "tuple[list[Scale], bool]":
+    """The scales that were done, and whether Ctrl-C ended it."""
+    from fscompress.bench.scaling import SIZES, measure_scaling
+
+    rows: list[Scale] = []
+    sizes, limits = request.sizes or SIZES, request.choice.limits
+    try:
+        for each in inputs:
+            for scale in measure_scaling(each.name, each.path.read_bytes(), sizes, tasks, limits):
+                request.console.detail(f"{each.name}: {scale.row.n_plain:,} bytes, level {scale.level}")
+                rows.append(scale)
+    except KeyboardInterrupt:
+        return rows, True
+    return rows, False
 
 
 def _scale_record(scale: "Scale") -> dict[str, Any]:

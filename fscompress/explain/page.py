@@ -130,8 +130,8 @@ def _inputs(trace: Trace) -> str:
         for each in inputs
     ]
     winner = max((each.first for each in inputs), key=lambda share: share.n_bytes)
-    most = f"{html.escape(winner.name)} ({100 * winner.n_bytes / n:.1f} %)"
-    summary = f"<summary>Inputs of the mixer: for most bytes spoke most {most}</summary>"
+    most = f"{html.escape(winner.name)} spoke most for {100 * winner.n_bytes / n:.1f} % of the bytes"
+    summary = f"<summary>Inputs of the mixer: {most}</summary>"
     return f"<details>{summary}<p>{_INPUTS}</p>{_table('', titles, rows)}</details>"
 
 

@@ -214,6 +214,19 @@ def test_scaling_that_fails_is_exit_1(installed: Path, here: Path, monkeypatch: 
     assert "FAILED: level best, 3 bytes: no" in result.stdout
 
 
+def test_scaling_prints_what_is_done_at_ctrl_c(installed: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(task: Task, file: str, *_: Any) -> Row:
+        if task.level == "best":
+            raise KeyboardInterrupt
+        return scale(task.level, 3).row
+
+    monkeypatch.setattr("fscompress.bench.scaling.measure_apart", once)
+    Path("a.txt").write_bytes(b"abc")
+    result = invoke("--scaling", "a.txt")
+    assert result.exit_code == 130
+    assert [line.split()[0] for line in result.stdout.splitlines()[-2:]] == ["fast", "normal"]
+
+
 @pytest.mark.parametrize("mode", ["curve", "lanes"])
 def test_pictures_of_modes(installed: Path, here: Path, mode: str) -> None:
     pytest.importorskip("matplotlib")
