@@ -80,7 +80,9 @@ def _compare(request: Request) -> None:
     subjects, missing = _subjects(request)
     with open_inputs(request) as inputs:
         rows, interrupted = _measure(inputs, subjects, limits, request.console)
-    _deliver(Report(machine, limits, inputs, subjects, missing, rows, records_on(inputs)), request.form)
+    _deliver(
+        Report(machine, limits, inputs, subjects, missing, rows, records_on(inputs)), request.form, not interrupted
+    )
     if interrupted:
         raise KeyboardInterrupt
     if not all(row.verified for row in rows):
@@ -122,9 +124,9 @@ def _told(row: Row) -> str:
     return f"{row.n_coded:,} bytes, {row.bits_per_byte:.4f} bpc, {row.encode_speed:,.1f} kB/s"
 
 
-def _deliver(report: Report, form: Form) -> None:
+def _deliver(report: Report, form: Form, whole: bool = True) -> None:
     forms = {kind: partial(make, report) for kind, make in FORMS.items()}
-    deliver(form, BLOCK, forms, partial(_draw, report) if report.rows else None)
+    deliver(form, BLOCK, forms, partial(_draw, report) if report.rows else None, whole)
 
 
 def _draw(report: Report, suffix: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def curve(request: Request, inputs: Sequence[Input]) -> Found:
     titles = ["level", "bytes", "bpc so far", "bpc since the row above", "file"]
     heading = "ideal bits per byte along the file"
     section = Section(heading, titles, cells, frozenset({0, 4}))
-    return Found([section], [dataclasses.asdict(row) for row in rows], draw=lambda suffix: _draw(rows, suffix))
+    return Found([section], [dataclasses.asdict(row) for row in rows], draw=partial(_draw, rows))
 
 
 def _draw(rows: "Sequence[Place]", suffix: str) -> bytes:

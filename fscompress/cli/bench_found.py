@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Found:
     sections: Sequence[Section]
     records: Sequence[Mapping[str, Any]]
     document: Any = None
-    draw: Draw | None = field(default=None, compare=False)
+    draw: Draw | None = None
     failed: bool = False
     interrupted: bool = False
 
@@ -98,11 +98,11 @@ def check_form(form: Form, name: str, drawable: bool) -> None:
         write_into(form.into, name, None)
 
 
-def deliver(form: Form, name: str, forms: Mapping[str, Callable[[], str]], draw: Draw | None) -> None:
-    """Prints the chosen form; writes the picture to ``form.plot`` and Markdown into ``form.into``."""
+def deliver(form: Form, name: str, forms: Mapping[str, Callable[[], str]], draw: Draw | None, whole: bool) -> None:
+    """Prints the chosen form; writes the picture and, of a ``whole`` run alone, Markdown into the document."""
     click.echo(forms[form.kind]().rstrip("\n"))
     if form.plot and draw:
         with open_output(form.plot, force=form.force) as output:
             output.file.write(draw(Path(form.plot).suffix))
-    if form.into:
+    if form.into and whole:
         write_into(form.into, name, forms["markdown"]())

@@ -78,7 +78,7 @@ def run_mode(name: str, request: Request) -> None:
             files = [each.heading for each in inputs]
     else:
         found, files = mode.run(request, ()), []
-    deliver(request.form, name, found.forms([*machine.lines(), *files]), found.draw)
+    deliver(request.form, name, found.forms([*machine.lines(), *files]), found.draw, not found.interrupted)
     if found.interrupted:
         raise KeyboardInterrupt
     if found.failed:

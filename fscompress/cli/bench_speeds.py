@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fscompress.bench.worker import Task
 
 LANE_SIZES = (10_000, 100_000, 1_000_000)
+SCALE_TITLES = (
+    "level", "bytes", "block", "lanes", "table MB", "coded", "bpc", "encode kB/s", "decode kB/s", "peak MB", "file",
+)  # fmt: skip
 SPEEDS = ("encode_speed", "decode_speed")
 
 
@@ -38,7 +41,7 @@ def lanes(request: Request, inputs: Sequence[Input]) -> Found:
     section = Section(heading, titles, [_lane_cells(row) for row in rows], frozenset({0, 7}), [note])
     records = [dataclasses.asdict(row) | {name: getattr(row, name) for name in SPEEDS} for row in rows]
     named = [(f"{row.level}, {row.n_plain:,} bytes{_of(row.file, inputs)}", row) for row in rows]
-    return Found([section], records, draw=lambda suffix: _draw_lanes(named, suffix))
+    return Found([section], records, draw=partial(_draw_lanes, named))
 
 
 def _of(file: str, inputs: Sequence[Input]) -> str:
@@ -62,12 +65,9 @@ def _lane_cells(row: "LaneRow") -> list[str]:
 def _draw_lanes(named: "Sequence[tuple[str, LaneRow]]", suffix: str) -> bytes:
     from fscompress.bench.plot_lines import Panel, draw_lines, series
 
-    panels = [
-        Panel(
-            "lanes", "bits per byte", series((name, row.lanes, 8 * row.n_coded / row.n_plain) for name, row in named)
-        ),
-        Panel("lanes", "encoding, kB/s", series((name, row.lanes, row.encode_speed) for name, row in named)),
-    ]
+    bits = series((name, row.lanes, 8 * row.n_coded / row.n_plain) for name, row in named)
+    speeds = series((name, row.lanes, row.encode_speed) for name, row in named)
+    panels = [Panel("lanes", "bits per byte", bits), Panel("lanes", "encoding, kB/s", speeds)]
     return draw_lines(panels, "size and speed against lanes", suffix)
 
 
@@ -79,26 +79,12 @@ def scaling(request: Request, inputs: Sequence[Input]) -> Found:
     model = store.describe(store.find_model(request.model))
     subjects = ours([model], request.levels, request.engine_name, request.choice.limits.threads)
     rows, interrupted = _scales(request, inputs, [subject.run for subject in subjects if isinstance(subject.run, Task)])
-    titles = [
-        "level",
-        "bytes",
-        "block",
-        "lanes",
-        "table MB",
-        "coded",
-        "bpc",
-        "encode kB/s",
-        "decode kB/s",
-        "peak MB",
-        "file",
-    ]
     notes = [f"FAILED: level {s.level}, {s.row.n_plain:,} bytes: {s.row.failure}" for s in rows if s.row.failure]
     heading = "whole files against the size of the text"
-    section = Section(heading, titles, [_scale_cells(scale) for scale in rows], frozenset({0, 10}), notes)
+    section = Section(heading, SCALE_TITLES, [_scale_cells(scale) for scale in rows], frozenset({0, 10}), notes)
     named = [(scale.level + _of(scale.row.file, inputs), scale.row) for scale in rows if scale.row.verified]
     records = [_scale_record(scale) for scale in rows]
-    picture = partial(_draw_scaling, named)
-    return Found([section], records, draw=picture, failed=bool(notes), interrupted=interrupted)
+    return Found([section], records, draw=partial(_draw_scaling, named), failed=bool(notes), interrupted=interrupted)
 
 
 def _scales(request: Request, inputs: Sequence[Input], tasks: "Sequence[Task]") -> "tuple[list[Scale], bool]":

@@ -222,8 +222,10 @@ def test_scaling_prints_what_is_done_at_ctrl_c(installed: Path, here: Path, monk
 
     monkeypatch.setattr("fscompress.bench.scaling.measure_apart", once)
     Path("a.txt").write_bytes(b"abc")
-    result = invoke("--scaling", "a.txt")
+    Path("a.md").write_text("<!-- fscompress bench scaling -->\n<!-- end -->\n")
+    result = invoke("--scaling", "a.txt", "--into", "a.md")
     assert result.exit_code == 130
+    assert Path("a.md").read_text() == "<!-- fscompress bench scaling -->\n<!-- end -->\n"
     assert [line.split()[0] for line in result.stdout.splitlines()[-2:]] == ["fast", "normal"]
 
 
