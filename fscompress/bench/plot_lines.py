@@ -20,11 +20,12 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes; a series of each name has the same colour in all panels."""
+    """One pair of axes; a series of each name has the same colour in all panels; ``zero``: y begins at 0."""
 
     x_title: str
     y_title: str
     series: Mapping[str, Points]
+    zero: bool = True
 
 
 def series(points: Iterable[tuple[str, float, float]]) -> dict[str, Points]:
@@ -64,7 +65,8 @@ def _fill(axes: "Axes", panel: Panel, names: Sequence[str]) -> None:
         axes.plot([x for x, _ in points], [y for _, y in points], label=name, linewidth=1.5, **style)
     axes.set_xlabel(panel.x_title, color=INK)
     axes.set_ylabel(panel.y_title, color=INK)
-    axes.set_ylim(bottom=0)
+    if panel.zero:
+        axes.set_ylim(bottom=0)
     axes.tick_params(colors=INK)
     axes.xaxis.set_major_formatter(lambda value, _: _short(value))
     axes.grid(color="#e5e7eb", linewidth=0.6, zorder=0)

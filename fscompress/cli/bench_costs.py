@@ -84,8 +84,8 @@ def _draw(rows: "Sequence[Place]", suffix: str) -> bytes:
     here = series((_name(rows, row), row.n_plain, row.here) for row in rows)
     place = "bytes of the file (log scale)"
     panels = [
-        Panel(place, "ideal bits per byte, all up to here", so_far),
-        Panel(place, "ideal bits per byte since the mark before", here),
+        Panel(place, "ideal bits per byte, all up to here", so_far, zero=False),
+        Panel(place, "ideal bits per byte since the mark before", here, zero=False),
     ]
     return draw_lines(panels, "bits per byte along the file", suffix)
 

@@ -67,7 +67,7 @@ def _draw_lanes(named: "Sequence[tuple[str, LaneRow]]", suffix: str) -> bytes:
 
     bits = series((name, row.lanes, 8 * row.n_coded / row.n_plain) for name, row in named)
     speeds = series((name, row.lanes, row.encode_speed) for name, row in named)
-    panels = [Panel("lanes", "bits per byte", bits), Panel("lanes", "encoding, kB/s", speeds)]
+    panels = [Panel("lanes", "bits per byte", bits, zero=False), Panel("lanes", "encoding, kB/s", speeds)]
     return draw_lines(panels, "size and speed against lanes", suffix)
 
 
@@ -123,12 +123,12 @@ def _scale_cells(scale: "Scale") -> list[str]:
 def _draw_scaling(named: Sequence[tuple[str, Any]], suffix: str) -> bytes:
     from fscompress.bench.plot_lines import Panel, draw_lines, series
 
-    def panel(title: str, values: Iterable[float]) -> Panel:
+    def panel(title: str, values: Iterable[float], zero: bool = True) -> Panel:
         points = ((name, row.n_plain, value) for (name, row), value in zip(named, values, strict=True))
-        return Panel("bytes of the file (log scale)", title, series(points))
+        return Panel("bytes of the file (log scale)", title, series(points), zero)
 
     panels = [
-        panel("bits per byte", [row.bits_per_byte for _, row in named]),
+        panel("bits per byte", [row.bits_per_byte for _, row in named], zero=False),
         panel("encoding, kB/s", [row.encode_speed for _, row in named]),
         panel("peak memory of the process, MB", [row.peak_bytes / 1e6 for _, row in named]),
     ]
