@@ -47,7 +47,7 @@ def _levels(top: float) -> Iterator[str]:
 
 
 def _places(n_bytes: int) -> Iterator[str]:
-    for place in _round_steps(n_bytes):
+    for place in filter(float.is_integer, map(float, _round_steps(n_bytes))):
         x = LEFT + (WIDTH - LEFT) * place / n_bytes
         anchor = "start" if place == 0 else "end" if x > WIDTH - 40 else "middle"
         yield f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{place:,.0f}</text>'

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fscompress.cli.app import group
-from fscompress.explain.chart import chart
+from fscompress.explain.chart import HEIGHT, chart
 from fscompress.explain.page import Subject, page
 from fscompress.explain.text import BEGINS, EDGES, RECORD, characters, coloured, packed, shown
 from fscompress.explain.trace import trace
@@ -141,6 +141,8 @@ def test_chart_is_sound(n_bytes: int) -> None:
     root = ElementTree.fromstring(chart(made(b"a" * n_bytes), True))
     lines = [line.attrib["points"].split() for line in root.iter("polyline")]
     assert len(lines) == 3
+    places = [label.text for label in root.iter("text") if label.attrib["y"] == str(HEIGHT - 8)]
+    assert len(set(places)) == len(places) >= 2
     assert {len(line) for line in lines} == {min(n_bytes, 150)}
     assert len(list(ElementTree.fromstring(chart(made(b"a"), False)).iter("polyline"))) == 2
 
