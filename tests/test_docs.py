@@ -62,6 +62,34 @@ def test_overview_lists_the_commands_that_exist() -> None:
                 assert parameter.help, f"{name} {parameter.opts} has no help"
 
 
+def rows_of(table: str) -> list[dict[str, str]]:
+    """The rows of a Markdown table, by its titles; marks of footnotes are left out."""
+    titles, _, *rows = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [dict(zip(titles, row, strict=True)) for row in rows]
+
+
+def results_table(text: str) -> list[dict[str, str]]:
+    """The rows of the table of bits per byte: its first titles are file and bytes."""
+    (table,) = re.findall(r"^\| file \| bytes \|.*\n(?:\|.*\n)+", text, flags=re.MULTILINE)
+    return rows_of(table)
+
+
+def test_results_of_readme_are_those_of_bench() -> None:
+    block = read("docs/BENCH.md").split("<!-- fscompress bench results -->")[1].split("<!-- end -->")[0]
+    measured = {row["bytes"]: row for row in results_table(block)}
+    for row in results_table(read("README.md")):
+        for title, cell in row.items():
+            if title != "file":  # README says more of it; no two have the same length
+                (same,) = (t for t in measured[row["bytes"]] if t == title or t.startswith(f"fscompress {title} ("))
+                assert measured[row["bytes"]][same] == cell, f"{row['file']}, {title}"
+
+
+def test_markers_of_bench_are_paired() -> None:
+    text = re.sub(r"```.*?```", "", read("docs/BENCH.md"), flags=re.DOTALL)
+    marks = re.findall(r"<!-- (fscompress bench|end)", text)
+    assert marks == ["fscompress bench", "end"] * (len(marks) // 2)
+
+
 def test_readme_names_every_command_and_no_other() -> None:
     used = set(
         re.findall(r"fscompress ([a-z]+)", " ".join(re.findall(r"```.*?```", read("README.md"), flags=re.DOTALL)))

@@ -25,7 +25,7 @@ HOMES = {
     "distributed": ("cluster.py",),
     "dask": ("cluster.py",),
     "struct": ("container/",),
-    "matplotlib": ("bench/plot.py",),
+    "matplotlib": ("bench/plot",),
     "hashlib": ("container/", "engine/", "store.py", "parts.py", "corpora/", "jit.py", "bench/inputs.py"),
     "pickle": (),
     "marshal": (),
@@ -60,6 +60,7 @@ RANKS = {
     "training": 4,
     "export": 4,
     "bench": 5,
+    "explain": 5,
     "cli": 6,
     "__main__": 7,
 }

@@ -10,6 +10,7 @@ import platform
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ class Compressor:
     model_bytes: int = 0
 
 
-BASELINES = (
-    Compressor("gzip -9", lambda data: gzip.compress(data, 9, mtime=0), gzip.decompress),
-    Compressor("bzip2 -9", lambda data: bz2.compress(data, 9), bz2.decompress),
-    Compressor("xz -9e", lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME), lzma.decompress),
-)
+# Python's own, by name, each with the module that it needs.
+_OWN = {
+    "gzip": ("zlib", Compressor("gzip -9", lambda data: gzip.compress(data, 9, mtime=0), gzip.decompress)),
+    "bzip2": ("bz2", Compressor("bzip2 -9", lambda data: bz2.compress(data, 9), bz2.decompress)),
+    "xz": ("lzma", Compressor("xz -9e", partial(lzma.compress, preset=9 | lzma.PRESET_EXTREME), lzma.decompress)),
+}
+BASELINES = tuple(compressor for _, compressor in _OWN.values())
 
 
 def _zstandard() -> Compressor:
@@ -88,14 +91,12 @@ class Library:
         return importlib.metadata.version(self.module)
 
 
-def _own(label: str) -> Callable[[], Compressor]:
-    return lambda: next(baseline for baseline in BASELINES if baseline.name == label)
+def _itself(compressor: Compressor) -> Compressor:
+    return compressor
 
 
 LIBRARIES = (
-    Library("gzip", "gzip -9", "zlib", _own("gzip -9")),
-    Library("bzip2", "bzip2 -9", "bz2", _own("bzip2 -9")),
-    Library("xz", "xz -9e", "lzma", _own("xz -9e")),
+    *(Library(name, own.name, module, partial(_itself, own)) for name, (module, own) in _OWN.items()),
     Library("zstandard", "zstandard 22", "zstandard", _zstandard),
     Library("python-brotli", "python-brotli 11", "brotli", _brotli),
     Library("pyppmd", f"pyppmd o{PPMD_ORDER}", "pyppmd", _pyppmd),

@@ -1,15 +1,26 @@
 """The decisions of a block whose bytes are known, what network and mixer say of them, and what they cost to code."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fscompress.engine import Engine
+from fscompress.engine.spec import I32
 from fscompress.lanes import U8, active_lanes, to_rows
 from fscompress.mixer import Mixer, MixerSettings, priors_of
 from fscompress.predictor import U16, NetworkPredictor
 
 ONE = 1 << 16  # the unit of p1
+
+F64 = npt.NDArray[np.float64]
+Look = Callable[[I32], None]  # at the network's trees int32 [A, 512] before each step
+
+
+def _unseen(_trees: I32) -> None:
+    """Looks at nothing."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +36,14 @@ class Steps:
         return np.unpackbits(self.data[:, None], axis=1)
 
 
-def decisions(plain: bytes, lanes: int, engine: Engine) -> list[Steps]:
+def decisions(plain: bytes, lanes: int, engine: Engine, look: Look = _unseen) -> list[Steps]:
     """What the network says of a block: its whole steps, then a shorter last one where lanes are not all equal."""
     rows, whole = to_rows(plain, lanes), len(plain) // lanes
     network, p1 = NetworkPredictor(engine, len(plain), lanes), np.empty((len(rows), 8, 1, lanes), np.uint16)
     for t, row in enumerate(rows):
         n = active_lanes(len(plain), lanes, t)
         said = np.empty((1, 8, n), np.uint16)
+        look(engine.tree[:n])
         network.predict(row[None, :n], said)
         p1[t, :, 0, :n] = said[0]
     rest = len(plain) % lanes
@@ -45,10 +57,22 @@ def mixed_p1(settings: MixerSettings, parts: list[Steps]) -> list[U16]:
     return [mixer.run_steps(part.data, part.network if settings.n_networks else None) for part in parts]
 
 
+def byte_bits(part: Steps, p1: U16) -> F64:
+    """Ideal code length in bits of each byte, float64 [T, A], at p1 (uint16 [T, 8, A], 1..65535)."""
+    taken = np.where(part.bits, p1, ONE - p1.astype(np.int32))
+    bits: F64 = 16 * taken.shape[1] - np.log2(taken).sum(axis=1)
+    return bits
+
+
+def file_order(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """[n, ...] in the order of a block's n bytes, from an array [T, A, ...] for each of its parts."""
+    lanes = parts[0].shape[1]
+    return np.concatenate([part[:, lane] for lane in range(lanes) for part in parts if lane < part.shape[1]])
+
+
 def cost(part: Steps, p1: U16) -> float:
     """Ideal code length in bytes of the part's decisions at p1 (uint16 [T, 8, A], 1..65535)."""
-    taken = np.where(part.bits, p1, ONE - p1.astype(np.int32))
-    return float(16 * taken.size - np.log2(taken).sum()) / 8
+    return float(byte_bits(part, p1).sum()) / 8
 
 
 def network_cost(parts: list[Steps]) -> float:

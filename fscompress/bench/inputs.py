@@ -32,6 +32,11 @@ class Input:
     sha256: str
     corpus: str = ""
 
+    @property
+    def heading(self) -> str:
+        """Which bytes these are, for people."""
+        return f"{self.name}: {self.n_bytes:,} bytes, sha256 {self.sha256}"
+
 
 @contextmanager
 def opened(words: Sequence[str], data: Path | None, report: Download) -> Iterator[list[Input]]:

@@ -77,7 +77,7 @@ def draw(rows: Sequence[Row], records: Sequence[Published], title: str, suffix: 
         canvas.draw()  # places are known now, so that labels can keep clear of them
         _labels(canvas.get_renderer(), axes, [*points, *others])
         target = io.BytesIO()
-        figure.savefig(target, format=suffix.removeprefix("."), metadata=_undated(suffix))
+        figure.savefig(target, format=suffix.removeprefix("."), metadata=undated(suffix))
     return target.getvalue()
 
 
@@ -94,7 +94,7 @@ def _colour(row: Row) -> str:
     return OURS if row.compressor.startswith("fscompress") else OTHERS
 
 
-def _undated(suffix: str) -> dict[str, Any]:
+def undated(suffix: str) -> dict[str, Any]:
     """The same figures give the same bytes."""
     return {"Date": None} if suffix == ".svg" else {}
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "list": ("list:list_files", "Show what is in .fsc files, without decoding."),
     "models": ("models:models", "Show the installed models."),
     "eval": ("eval:evaluate", "Bits per byte of a model on files."),
+    "explain": ("explain:explain", "Show where the bits of a text go, as an HTML page."),
     "bench": ("bench:bench", "Measure against other compressors, with published records beside."),
     "warmup": ("warmup:warmup", "Compile what encode and decode need, before the first file."),
     "train": ("train:train", "Train a model on text."),

@@ -1,15 +1,22 @@
 """Options of ``fscompress bench`` that say what is compared and how the result is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from fscompress import store
+from fscompress.bench.inputs import NAMED, Input, opened
 from fscompress.bench.suite import NAMES, Limits
+from fscompress.cli.console import Console
 from fscompress.cli.options import LEVELS, json_option
+
+if TYPE_CHECKING:
+    from fscompress.engine import Engine, IntegerModel
 
 Command = Callable[..., Any]
 
@@ -31,11 +38,53 @@ class Choice:
 
 @dataclass(frozen=True)
 class Form:
-    """How the result is written: ``text``, ``json``, ``markdown`` or ``csv`` to stdout; a picture to ``plot``."""
+    """How the result is written: ``text``, ``json``, ``markdown`` or ``csv`` to stdout; a picture to ``plot``.
+
+    ``into`` is the document, or document#NAME, that takes the Markdown too.
+    """
 
     kind: str
     plot: str | None
     force: bool = False
+    into: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that the command line asks; ``levels``, ``models`` and ``sizes`` are empty where none is chosen.
+
+    Args:
+        words: files, folders and names of corpora.
+        preset, seconds: of --train.
+    """
+
+    words: tuple[str, ...]
+    choice: Choice
+    form: Form
+    levels: tuple[str, ...]
+    models: tuple[str, ...]
+    sizes: tuple[int, ...]
+    engine_name: str
+    preset: str
+    seconds: float
+    console: Console
+
+    @property
+    def model(self) -> str:
+        """The first model."""
+        return self.models[0] if self.models else store.DEFAULT
+
+    @property
+    def runs(self) -> int:
+        """Timed runs where one is enough."""
+        return self.choice.limits.runs or 1
+
+    def engine(self) -> "tuple[IntegerModel, Engine]":
+        """The first model, and an engine of it."""
+        from fscompress.engine import engine_factory
+
+        model = store.load(self.model)
+        return model, engine_factory(model, self.engine_name)()
 
 
 def _names(_context: click.Context, _parameter: click.Parameter, words: str) -> tuple[str, ...]:
@@ -44,6 +93,37 @@ def _names(_context: click.Context, _parameter: click.Parameter, words: str) -> 
     if unknown:
         raise click.BadParameter(f"'{unknown[0]}' is not one of {', '.join(NAMES)}")
     return names
+
+
+def existing(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words; BadParameter unless each is a path or the name of a corpus."""
+    for word in words:
+        if word not in NAMED and not Path(word).exists():
+            raise click.BadParameter(f"'{word}' does not exist and is none of {', '.join(NAMED)}")
+    return words
+
+
+def _parse_sizes(_context: click.Context, _parameter: click.Parameter, words: str | None) -> tuple[int, ...]:
+    sizes = [word.strip() for word in words.split(",")] if words else []
+    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise click.BadParameter(f"'{words}' is not a list of positive numbers such as 10000,100000")
+    return tuple(sorted({int(size) for size in sizes}))
+
+
+@contextmanager
+def open_inputs(request: Request) -> Iterator[list[Input]]:
+    """The files that the request names, with a bar while one is downloaded."""
+    from tqdm import tqdm
+
+    with tqdm(unit="B", unit_scale=True, disable=request.console.hides_bars, leave=False, delay=1) as bar:
+
+        def report(what: str, done: int, total: int) -> None:
+            bar.set_description(what)
+            bar.total = total or None
+            bar.update(done - bar.n)
+
+        with opened(request.words, request.choice.data, report) as inputs:
+            yield inputs
 
 
 def choice_options(command: Command) -> Command:
@@ -81,18 +161,35 @@ def form_options(command: Command) -> Command:
     @json_option
     @click.option("--markdown", is_flag=True, help="Tables in Markdown.")
     @click.option("--csv", is_flag=True, help="For spreadsheets: a line for each row and each published record.")
-    @click.option("--plot", metavar="FILE", help="Also a picture, .svg or .png: bits per byte against speed.")
+    @click.option(
+        "--plot",
+        metavar="FILE",
+        help="Also a picture, .svg or .png: bits per byte against speed; or the curves of --curve, --lanes, --scaling.",
+    )
+    @click.option(
+        "--into",
+        metavar="FILE[#NAME]",
+        help="Also Markdown, into FILE between <!-- fscompress bench NAME --> and <!-- end -->, with the command.  "
+        "[default NAME: the mode; without a mode results]",
+    )
     @click.option("-f", "--force", is_flag=True, help="Let --plot overwrite.")
     @wraps(command)
-    def with_form(as_json: bool, markdown: bool, csv: bool, plot: str | None, force: bool, **kwargs: Any) -> Any:
+    def with_form(
+        as_json: bool, markdown: bool, csv: bool, plot: str | None, into: str | None, force: bool, **kwargs: Any
+    ) -> Any:  # fmt: skip
         kinds = [kind for kind, chosen in (("json", as_json), ("markdown", markdown), ("csv", csv)) if chosen]
         if len(kinds) > 1:
             raise click.UsageError(f"{' and '.join(f'--{kind}' for kind in kinds)} exclude each other")
-        return command(form=Form(kinds[0] if kinds else "text", plot, force), **kwargs)
+        return command(form=Form(kinds[0] if kinds else "text", plot, force, into), **kwargs)
 
     return with_form
 
 
+sizes_option = click.option(
+    "--sizes", metavar="N,N", callback=_parse_sizes,
+    help="Of --lanes and --scaling: bytes from the beginning of each FILE; those that it has, else all of it.  "
+    "[default: 10000,100000,1000000; of --scaling 4096 and each fourfold to 16777216]",
+)  # fmt: skip
 levels_option = click.option(
     "--level", "levels", multiple=True, type=click.Choice(LEVELS),
     help="Measure these alone; repeatable.  [default: all; --ablation, --lanes: normal; --parts: normal, best]",

@@ -1,13 +1,13 @@
 """What ``fscompress bench`` found, for people: as text or in Markdown, one table for each file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from fscompress.bench.inputs import Input
 from fscompress.bench.measure import Row
 from fscompress.bench.published import KINDS, Published
 from fscompress.bench.report import Report, totals
-from fscompress.cli.tables import markdown_table, table
+from fscompress.cli import bench_found
+from fscompress.cli.bench_found import Section
 
 TITLES = (
     "compressor", "bytes", "bpc", "with model", "ratio", "encode kB/s", "decode kB/s", "spread", "peak MB", "runs",
@@ -16,57 +16,53 @@ TITLES = (
 PUBLISHED_TITLES = ("compressor", "bytes", "bpc", "encode kB/s", "published by", "date", "note")
 
 
-@dataclass(frozen=True)
-class Section:
-    """A table with a line above and lines below; the columns in ``left`` are flush left."""
-
-    heading: str
-    titles: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    left: frozenset[int]
-    notes: Sequence[str] = ()
-
-
 def as_text(report: Report) -> str:
     """For a terminal."""
-    parts = ["\n".join(_head(report))] if report.subjects else []
-    for section in _sections(report):
-        body = table(section.titles, section.rows, section.left)
-        parts.append("\n".join([section.heading, body, *section.notes]))
-    return "\n\n".join(parts)
+    return bench_found.as_text(_head(report), [*_sections(report)])
 
 
 def as_markdown(report: Report) -> str:
     """For a page."""
-    parts = ["\n".join(f"- {line}" for line in _head(report))] if report.subjects else []
-    for section in _sections(report):
-        parts += [f"### {section.heading}", markdown_table(section.titles, section.rows, section.left)]
-        parts += ["\n".join(f"- {note}" for note in section.notes)] if section.notes else []
-    return "\n\n".join(parts)
+    return bench_found.as_markdown(_head(report), [*_sections(report)])
 
 
-def _head(report: Report) -> Iterator[str]:
+def _head(report: Report) -> list[str]:
+    if not report.subjects:
+        return []
     limits = report.limits
     runs = f"{limits.runs} timed runs" if limits.runs else "one timed run, at least three of what takes less than 1 s"
-    yield from report.machine.lines()
-    yield f"threads of each that can use several: {limits.threads}; {runs}; at most {limits.timeout:g} s for a row"
     versions = dict.fromkeys(f"{subject.name} ({subject.version})" for subject in report.subjects)
-    yield f"compressors: {', '.join(versions)}"
-    if report.missing:
-        yield f"not installed: {', '.join(report.missing)}"
+    return [
+        *report.machine.lines(),
+        f"threads of each that can use several: {limits.threads}; {runs}; at most {limits.timeout:g} s for a row",
+        f"compressors: {', '.join(versions)}",
+        *([f"not installed: {', '.join(report.missing)}"] if report.missing else []),
+    ]
 
 
 def _sections(report: Report) -> Iterator[Section]:
     for each in report.inputs:
         rows = [row for row in report.rows if row.file == each.name]
         if rows:
-            yield _measured(f"{each.name}: {each.n_bytes:,} bytes, sha256 {each.sha256}", rows)
+            yield _measured(each.heading, rows)
         if each.corpus:
             yield _published(each.corpus, report.published[each.corpus])
     if len(report.inputs) > 1 and (rows := totals(report.rows)):
         yield _measured(f"{rows[0].file}: {rows[0].n_plain:,} bytes; each on its own, sums", rows)
+        yield _overview(report)
     if not report.inputs:
         yield from (_published(corpus, records) for corpus, records in report.published.items())
+
+
+def _overview(report: Report) -> Section:
+    """Bits per byte of every compressor on every file: the form of README's table."""
+    labels = [subject.label for subject in report.subjects]
+    bits = {(row.file, row.compressor): f"{row.bits_per_byte:.3f}" for row in report.rows if row.verified}
+    rows = [
+        [each.name, f"{each.n_bytes:,}", *(bits.get((each.name, label), "-") for label in labels)]
+        for each in report.inputs
+    ]
+    return Section("bits per byte", ["file", "bytes", *labels], rows, frozenset({0}))
 
 
 def _measured(heading: str, rows: Sequence[Row]) -> Section:

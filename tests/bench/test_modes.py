@@ -1,11 +1,15 @@
 """What a level's parts save and take: rows that are there, add up and come from the very mixer that codes."""
 
+import csv
+import hashlib
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,9 +17,13 @@ from click.testing import CliRunner, Result
 
 from fscompress.bench.ablation import CONTEXTS, SETS, Loss, ablate, variants
 from fscompress.bench.blocks import blocks, decode, encode
+from fscompress.bench.curve import measure_curve, places
 from fscompress.bench.decisions import cost, decisions, mixed_cost, mixed_p1, network_cost
 from fscompress.bench.lanes import lanes_to_try, measure_lanes, prefixes
+from fscompress.bench.measure import Row, failed
 from fscompress.bench.parts import measure_parts
+from fscompress.bench.scaling import Scale, _scale
+from fscompress.bench.worker import Task
 from fscompress.cli.app import group
 from fscompress.engine.evaluation import integer_bits_per_byte
 from fscompress.errors import EngineError, RefusedError
@@ -148,6 +156,92 @@ def test_prefixes() -> None:
     assert prefixes(b"abcdef", (9,)) == [b"abcdef"]
 
 
+def test_places_of_a_curve() -> None:
+    assert places(1) == [1]
+    assert places(1024) == [1024]
+    assert places(5000) == [1024, 2048, 4096, 5000]
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_a_curve_ends_at_the_cost_of_the_file(name: str) -> None:
+    plain, chosen = text(2500), LEVELS[name]
+    rows = list(measure_curve("a", plain, chosen, cpu(tiny())))
+    planned = plan(chosen, len(plain), 1)
+    parts = decisions(plain, planned.lanes, cpu(tiny()))
+    whole = network_cost(parts) if name == "fast" else mixed_cost(MixerSettings.unpack(planned.parameters), parts)
+    assert [row.n_plain for row in rows] == [1024, 2048, 2500]
+    assert rows[-1].so_far == pytest.approx(8 * whole / len(plain))
+    lengths = [1024, 1024, 452]
+    assert sum(row.here * n for row, n in zip(rows, lengths, strict=True)) == pytest.approx(8 * whole)
+
+
+def scale(name: str, n_bytes: int, **figures: Any) -> Scale:
+    task = Task(name, "", "", 0, name)
+    row = Row(name, "a", n_bytes, 100, encode_seconds=1, decode_seconds=1, peak_bytes=50_000_000, runs=1)
+    return _scale(task, n_bytes, replace(row, **figures))
+
+
+def test_a_scale_knows_its_block_and_table() -> None:
+    fast, best = scale("fast", 5_000_000), scale("best", 5_000_000)
+    assert (fast.block_bytes, fast.lanes, fast.table_bytes) == (1 << 19, 32, 0)
+    assert (best.block_bytes, best.lanes, best.table_bytes) == (5_000_000, 1, 64 << 22)
+
+
+def test_scaling(installed: Path, here: Path) -> None:
+    Path("a.txt").write_bytes(text(900))
+    result = invoke("--scaling", "--level", "fast", "--sizes", "400,5000", "a.txt", "--json")
+    assert result.exit_code == 0, result.stderr
+    (row,) = json.loads(result.stdout)
+    assert (row["file"], row["level"], row["n_plain"], row["block_bytes"], row["lanes"]) == (
+        "a.txt",
+        "fast",
+        400,
+        400,
+        1,
+    )
+    assert row["bits_per_byte"] == 8 * row["n_coded"] / 400
+    assert row["verified"]
+    assert row["peak_bytes"] > 20e6
+
+
+def test_scaling_that_fails_is_exit_1(installed: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "fscompress.bench.scaling.measure_apart", lambda task, file, path, *_: failed(task.label, file, 3, "no")
+    )
+    Path("a.txt").write_bytes(b"abc")
+    result = invoke("--scaling", "a.txt")
+    assert result.exit_code == 1
+    assert "FAILED: level best, 3 bytes: no" in result.stdout
+
+
+def test_scaling_prints_what_is_done_at_ctrl_c(installed: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(task: Task, file: str, *_: Any) -> Row:
+        if task.level == "best":
+            raise KeyboardInterrupt
+        return scale(task.level, 3).row
+
+    monkeypatch.setattr("fscompress.bench.scaling.measure_apart", once)
+    Path("a.txt").write_bytes(b"abc")
+    Path("a.md").write_text("<!-- fscompress bench scaling -->\n<!-- end -->\n")
+    result = invoke("--scaling", "a.txt", "--into", "a.md")
+    assert result.exit_code == 130
+    assert Path("a.md").read_text() == "<!-- fscompress bench scaling -->\n<!-- end -->\n"
+    assert [line.split()[0] for line in result.stdout.splitlines()[-2:]] == ["fast", "normal"]
+
+
+@pytest.mark.parametrize("mode", ["curve", "lanes"])
+def test_pictures_of_modes(installed: Path, here: Path, mode: str) -> None:
+    pytest.importorskip("matplotlib")
+    for name in ("a.txt", "b.txt"):
+        Path(name).write_bytes(text(1200))
+    words = [f"--{mode}", "--level", "normal", "a.txt", "b.txt", "--plot", "a.svg"]
+    assert invoke(*words).exit_code == 0
+    assert ElementTree.fromstring(Path("a.svg").read_bytes()).tag.endswith("svg")
+    again = invoke(*words)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "a.svg: exists already" in again.stderr
+
+
 @pytest.mark.parametrize("name", LEVELS)
 def test_parts_are_all_timed(name: str) -> None:
     row = measure_parts("a", text(700), LEVELS[name], tiny(), cpu(tiny()), runs=2)
@@ -162,6 +256,11 @@ def check_ablation(report: Any) -> None:
     first, *others = report["levels"]["normal"]
     assert first["total"] == first["n_bytes"][0] > 0
     assert {"context", "weight set", "stage", "lpaq class"} == {row["group"] for row in others}
+
+
+def check_curve(report: Any) -> None:
+    assert [(row["level"], row["n_plain"]) for row in report] == [("fast", 600), ("normal", 600), ("best", 600)]
+    assert all(row["so_far"] == row["here"] > 0 for row in report)
 
 
 def check_lanes(report: Any) -> None:
@@ -181,6 +280,7 @@ MODES = pytest.mark.parametrize(
     ("mode", "titles", "check"),
     [
         ("ablation", ["group", "without", "a.txt", "all"], check_ablation),
+        ("curve", ["level", "bytes", "bpc", "so", "far"], check_curve),
         ("lanes", ["level", "bytes", "lanes", "coded", "bpc"], check_lanes),
         ("parts", ["level", "bytes", "lanes", "network", "(products)", "mixer", "coder"], check_parts),
     ],
@@ -196,6 +296,11 @@ def test_command(installed: Path, here: Path, mode: str, titles: list[str], chec
     check(json.loads(result.stdout))
     printed = invoke(*words).stdout.splitlines()
     assert any(line.split()[: len(titles)] == titles for line in printed)
+    digest = hashlib.sha256(text(600)).hexdigest()
+    assert f"a.txt: 600 bytes, sha256 {digest}" in printed
+    assert f"- a.txt: 600 bytes, sha256 {digest}" in invoke(*words, "--markdown").stdout
+    records = list(csv.DictReader(io.StringIO(invoke(*words, "--csv").stdout)))
+    assert {record["file"] for record in records} == {"a.txt"}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +309,7 @@ def test_command(installed: Path, here: Path, mode: str, titles: list[str], chec
         (["--ablation", "--lanes", "a.txt"], "--ablation and --lanes exclude each other"),
         (["--train", "--parts", "a.txt"], "--train and --parts exclude each other"),
         (["--parts"], "--parts needs a FILE"),
+        (["--parts", "--plot", "a.svg", "a.txt"], "--parts has no picture; leave --plot out"),
         (["--ablation", "--level", "fast", "a.txt"], "level fast has not"),
         (["--lanes", "--sizes", "10,x", "a.txt"], "'10,x' is not a list of positive numbers"),
         (["--lanes", "--sizes", "0", "a.txt"], "'0' is not a list of positive numbers"),

@@ -7,6 +7,7 @@ import pytest
 
 from fscompress.bench.measure import Row, failed
 from fscompress.bench.plot import Point, check, draw, pareto
+from fscompress.bench.plot_lines import Panel, draw_lines, series
 from fscompress.bench.published import ENWIK8
 from fscompress.errors import RefusedError
 
@@ -61,6 +62,17 @@ def test_names_keep_clear_of_each_other() -> None:
     boxes = [Text.get_window_extent(text, canvas.get_renderer()) for text in axes.texts]
     assert len(boxes) == len(points)
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+
+
+def test_curves() -> None:
+    points = series([("a", 4096, 2.0), ("b", 4096, 3.0), ("a", 8192, 1.5)])
+    assert points == {"a": [(4096, 2.0), (8192, 1.5)], "b": [(4096, 3.0)]}
+    panels = [Panel("bytes", "bits", points), Panel("bytes", "kB/s", points)]
+    picture = draw_lines(panels, "title", ".svg")
+    assert picture == draw_lines(panels, "title", ".svg")
+    assert ElementTree.fromstring(picture).tag.endswith("svg")
+    assert b"fill: #ffffff" in picture
+    assert draw_lines(panels, "title", ".png").startswith(b"\x89PNG")
 
 
 def test_what_cannot_be_written() -> None:
