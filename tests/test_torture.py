@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import encode, text
-from tests.torture import faults, kills
+from tests.torture import faults, kills, places
 from tests.torture.__main__ import WEIGHTS, attempt
 from tests.torture.box import Box, Ended, Sample
 from tests.torture.tally import Kind, SkippedError, Tally, WrongError
@@ -22,7 +22,7 @@ def box(tmp_path: Path) -> Box:
 
 @pytest.mark.parametrize(
     "fault",
-    [kills.kill_encode_over, kills.terminate, faults.limited_size, faults.broken_pipe, faults.two_writers],
+    [kills.kill_encode_over, faults.limited_size, faults.two_writers],
     ids=lambda fault: fault.__name__,
 )
 def test_fault_is_survived(fault, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,15 +31,10 @@ def test_fault_is_survived(fault, box: Box, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_fault_is_tried() -> None:
-    own = {
-        f
-        for module in (faults, kills)
-        for f in vars(module).values()
-        if getattr(f, "__module__", "") == module.__name__
-    }
-    assert {
-        f for f in own if callable(f) and not isinstance(f, type) and not f.__name__.startswith("_")
-    } <= WEIGHTS.keys()
+    for module in (faults, kills, places):
+        own = {name for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__}
+        helpers = {name for name in own if name.startswith("_")} | {"mounted", "read_only"}
+        assert own - helpers <= {fault.__name__ for fault in WEIGHTS}
 
 
 @pytest.mark.parametrize(

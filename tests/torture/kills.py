@@ -10,7 +10,7 @@ SECONDS = 1.5  # about what a run takes
 STRIKES = 5  # before a run is left in peace
 OLD = b"what was there before"
 INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 143}
-TRAINING = ("--no-compile", "--batch", "4", "--epochs", "2", "--valid", "valid.txt", "--out", "run", "-q")
+TRAINING = ("--no-compile", "--batch", "4", "--epochs", "1", "--valid", "valid.txt", "--out", "run", "-q")
 
 
 def _prepared(box: Box, encoding: bool, sample: Sample, words: tuple[str, ...]) -> tuple[list[str], bytes, bytes]:
@@ -94,8 +94,8 @@ def terminate(box: Box) -> None:
 
 def kill_train(box: Box) -> None:
     """A run that has a checkpoint is killed while it goes on; --resume ends it all the same."""
-    (box.folder / "corpus.txt").write_bytes(text(30_000))
-    (box.folder / "valid.txt").write_bytes(text(2_000, 90_000))
+    (box.folder / "corpus.txt").write_bytes(text(6_000))
+    (box.folder / "valid.txt").write_bytes(text(1_000, 90_000))
     first = box.start("train", "corpus.txt", *TRAINING, preexec_fn=hears_interrupts)
     last = box.folder / "run" / "last.safetensors"
     ended = box.strike(first, signal.SIGTERM, 20)
