@@ -75,8 +75,9 @@ def _interrupt(box: Box, number: signal.Signals) -> None:
     ended = box.strike(box.start(*command, preexec_fn=hears_interrupts), number, SECONDS)
     said = ended.err.strip()
     ours = ended.code == INTERRUPTED[number] and said in (b"", b"fscompress: interrupted")
-    # Before the first line of the program has run, the system's own answer to a signal holds.
-    if not ours and ended.code not in (0, -number):
+    # Before the first line of the program has run, the system's or the interpreter's own answer to a signal holds.
+    starting = ended.code == -number or (b"KeyboardInterrupt" in said and b"fscompress" not in said)
+    if not ours and not starting and ended.code != 0:
         raise WrongError(Kind.MESSAGE, f"{number.name}: exit {ended.code}: {ended.err.decode()[-1500:]}")
     box.check_target(box.folder / "out", wanted if ended.code == 0 else before, wanted)
     box.check_folder("in", *(["out"] if (box.folder / "out").exists() else []))
