@@ -3,15 +3,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MADE := $(VENV)/.made
 INSTALLED := $(VENV)/.installed
 DEVELOPER := $(VENV)/.developer
 DEMO := .demo
+LOCK := requirements-ci.txt
+MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-all lint format docs golden gpu wheel clean
+.PHONY: help demo check test test-all torture compatibility lint format docs golden gpu lock wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## encode and decode a real English text, compare, print sizes and bits per character
 	@mkdir -p $(DEMO)
@@ -34,6 +37,12 @@ test-all: $(DEVELOPER) ## all tests, slow ones and long fuzzing included
 	$(BIN)/fscompress warmup
 	HYPOTHESIS_PROFILE=expensive $(BIN)/python -m pytest -q
 
+torture: $(DEVELOPER) ## faults on real processes, then mutated files: make torture MINUTES=60
+	$(BIN)/python -m tests.torture --minutes $(MINUTES)
+
+compatibility: $(DEVELOPER) ## golden files with the lowest and highest versions allowed, on every Python of the PATH
+	$(BIN)/python -m tests.compatibility
+
 lint: $(DEVELOPER) ## format, lint, types, and whether docs/CLI.md is what the commands say
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -55,20 +64,31 @@ gpu: $(DEVELOPER) ## test engine cuda on this machine's GPU, compare its bytes w
 	$(BIN)/python -m pytest -q tests/engine tests/golden -k cuda
 	$(BIN)/python -m fscompress.bench.gpu
 
+lock: ## pin the newest versions allowed in requirements-ci.txt
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --disable-pip-version-check '.[dev]'
+	echo '# What `make check` runs with; written by `make lock`, bounds are in pyproject.toml.' > $(LOCK)
+	$(VENV)/lock/bin/python -m pip freeze --exclude fscompress | sed 's/+.*//' >> $(LOCK)
+	rm -rf $(VENV)/lock
+
 wheel: $(DEVELOPER) ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build
 
 clean: ## remove what was made, the environment included
 	rm -rf $(VENV) $(DEMO) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(INSTALLED): pyproject.toml
+$(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "fscompress needs Python 3.11 or newer (got $$($(PYTHON) --version 2>&1)); make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing; torch alone is a download of 0.2 GB (processors only) to 3 GB (with CUDA), so this can take minutes"
+	@touch $@
+
+$(INSTALLED): pyproject.toml | $(MADE)
 	$(BIN)/python -m pip install --disable-pip-version-check -e .
 	@touch $@
 
-$(DEVELOPER): $(INSTALLED)
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
-	@touch $@
+# Pinned, so that a check of the same commit has the same libraries tomorrow; `make LOCK=/dev/null check` takes the newest.
+$(DEVELOPER): pyproject.toml $(LOCK) | $(MADE)
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(LOCK) -e '.[dev]'
+	@touch $(INSTALLED) $@

@@ -1,6 +1,11 @@
-"""``python -m fscompress``: the same as the ``fscompress`` program."""
+"""``python -m fscompress``, and where the installed program begins."""
 
-from fscompress.cli.app import main
+try:
+    from fscompress.cli.app import main
+except KeyboardInterrupt:  # while importing: no traceback for it either
+    raise SystemExit(130) from None
+
+__all__ = ["main"]
 
 if __name__ == "__main__":
     main()

@@ -23,6 +23,7 @@ from fscompress.container import (
     ModelRecord,
     RawBlock,
     Reader,
+    Record,
     Verifier,
     Writer,
     model_record_size,
@@ -152,8 +153,8 @@ def decode_stream(
     began, stats, cancel = time.monotonic(), CodingStats(), Cancel()
     reader, verifier = Reader(source), Verifier()
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
-        decodable = _decodable(reader, find_model, options.engine)
-        submitted = _submit_coded(decodable, run, cancel.before(progress))
+        blocks = decodable(reader, find_model, options.engine)
+        submitted = submit_coded(blocks, run, cancel.before(progress))
         for record, plain in in_order(submitted, run.has_room, cancel.set):
             if isinstance(record, End):
                 verifier.check(record)
@@ -172,7 +173,8 @@ def _encode(engines: Sequence[Engine], block: PlainBlock, tick: Progress) -> byt
     return encode_block(block.plain, block.planned.lanes, predicts, tick)
 
 
-def _decode(engines: Sequence[Engine], block: CodedBlock, tick: Progress) -> bytes:
+def decode_coded(engines: Sequence[Engine], block: CodedBlock, tick: Progress) -> bytes:
+    """The work of an executor: plain bytes of one coded block; raises what ``decode_block`` and ``predictor`` raise."""
     planned = Plan(block.scheme, block.lanes, block.parameters)
     return decode_block(block, predictor(planned, block.n_plain, engines, block.offset), tick)
 
@@ -201,14 +203,14 @@ def _write_block(writer: Writer, block: PlainBlock, coded: bytes, unnamed: list[
     return True
 
 
-_Decodable = RawBlock | End | tuple[CodedBlock, Networks]
+Decodable = RawBlock | End | tuple[CodedBlock, Networks]
 
 
-def _decodable(reader: Reader, find_model: FindModel, engine: str) -> Iterator[_Decodable]:
+def decodable(records: Iterable[Record], find_model: FindModel, engine: str) -> Iterator[Decodable]:
     """Blocks and ends in order; each coded block with the models that its stream names for it."""
     named: list[ModelRecord] = []
     find = cache(find_model)
-    for record in reader:
+    for record in records:
         if isinstance(record, ModelRecord):
             named.append(record)
         elif isinstance(record, CodedBlock):
@@ -219,13 +221,14 @@ def _decodable(reader: Reader, find_model: FindModel, engine: str) -> Iterator[_
             yield record
 
 
-def _submit_coded(
-    decodable: Iterable[_Decodable], executor: Executor, tick: Progress
+def submit_coded(
+    blocks: Iterable[Decodable], executor: Executor, tick: Progress
 ) -> Iterator[tuple[RawBlock | CodedBlock | End, Task[bytes]]]:
-    for each in decodable:
+    """Blocks and ends, each with the task of its plain bytes."""
+    for each in blocks:
         if isinstance(each, tuple):
             block, networks = each
-            yield block, executor.submit(_decode, networks, block, tick)
+            yield block, executor.submit(decode_coded, networks, block, tick)
         elif isinstance(each, RawBlock):
             tick(len(each.plain))
             yield each, Done(each.plain)

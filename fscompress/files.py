@@ -1,14 +1,14 @@
 """Input and output on disk: an output appears whole under its name, or not at all.
 
 In: paths, ``-`` for stdin and stdout.  Out: binary file objects.  Everything is written to a temporary file in the
-target's folder and renamed once the caller is satisfied; a failure or an interruption leaves no trace.  Devices and
-pipes are written as they are.  Knows nothing of formats and models.  Guarded by ``tests/test_files.py``.
+target's folder (``temporary.py``) and renamed once the caller is satisfied; a failure or an interruption leaves no
+trace.  Devices and pipes are written as they are.  Knows nothing of formats and models.  Guarded by
+``tests/test_files.py``.
 """
 
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fscompress.errors import RefusedError
+from fscompress.temporary import temporary_beside
 
 STANDARD = "-"
 _COPIED_MODE = 0o777  # never set-user-id and the like
@@ -85,18 +86,32 @@ def open_output(name: str, source: str = STANDARD, force: bool = False, binary: 
         with target.open("wb") as file:
             yield Output(file)
         return
-    temporary, descriptor = _create_beside(target)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with temporary_beside(target) as (temporary, descriptor):
+        with open(descriptor, "wb", closefd=False) as file:
             yield Output(file, temporary)
             file.flush()
-            _copy_attributes(source, file.fileno())
-            os.fsync(file.fileno())
+        _copy_attributes(source, descriptor)
+        os.fsync(descriptor)
         _publish(temporary, target, force)
         _sync_folder(target.parent)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """An empty file beside ``target`` for libraries that write to a path; it takes the name when the block ends.
+
+    It is its owner's alone until then, and gets the user's default mode.  After an exception ``target`` is as it was.
+    """
+    with temporary_beside(target) as (temporary, _):
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDWR)  # a library may have put another file in its place
+        try:
+            _copy_attributes(STANDARD, descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _publish(temporary, target, force=True)
+        _sync_folder(target.parent)
 
 
 def remove_input(source: str, before: os.stat_result) -> None:
@@ -122,19 +137,6 @@ def _is_regular(path: Path) -> bool:
 def _refuse_folder(path: Path) -> None:
     if path.is_dir():
         raise RefusedError(f"{path}: is a folder; name a file")
-
-
-def _create_beside(target: Path) -> tuple[Path, int]:
-    # Its own short name, not one made from the target's: that may already have the longest length allowed.
-    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    while True:
-        temporary = target.parent / f".fscompress-{secrets.token_hex(8)}.tmp"
-        try:
-            return temporary, os.open(temporary, flags, 0o600)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _copy_attributes(source: str, descriptor: int) -> None:

@@ -35,6 +35,7 @@ HOMES = {
 # A part may import parts of lower rank; parts of one rank do not know each other up to STRANGERS, above it they may.
 RANKS = {
     "errors": 0,
+    "temporary": 0,
     "settings": 1,
     "files": 1,
     "parts": 2,
@@ -55,6 +56,9 @@ RANKS = {
     "executor": 4,
     "cluster": 4,
     "codec": 4,
+    "recovery": 4,
+    "survey": 4,
+    "ranges": 4,
     "warmup": 4,
     "store": 4,
     "training": 4,

@@ -8,6 +8,7 @@ from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, decode_jobs
 from fscompress.cli.options import engine_option, known_model_option, talks, threads_option, writes
+from fscompress.cli.partial import Judge, range_decoder, range_option, recover_option, recoverer, refuse_contradictions
 from fscompress.cli.scheduler import cluster, scheduler_option
 from fscompress.cli.transfer import Convert, Progress, Transfer, run_jobs
 from fscompress.parts import read_joined
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 @engine_option
 @threads_option
 @scheduler_option
+@recover_option
+@range_option
 @talks
 def decode(
     words: tuple[str, ...],
@@ -35,6 +38,8 @@ def decode(
     engine: str,
     threads: int | None,
     scheduler: str | None,
+    recover: bool,
+    bounds: slice | None,
     console: Console,
 ) -> None:
     """Decode each FILE.fsc as FILE, or FILE.fsc as OUTPUT.
@@ -42,12 +47,22 @@ def decode(
     Without a FILE, or with -, stdin is decoded to stdout. Of exactly two words the second is OUTPUT if the first ends
     in .fsc (or is -) and the second does not; all other words are inputs. -f overwrites FILE and what -o names, but no
     other OUTPUT. The model is found by the id in the file; --model names the file of one that is not installed.
+
+    --recover writes what a damaged FILE.fsc still holds, with zeros where blocks are lost, says which bytes these are,
+    and ends with 3; with 0 if nothing is lost. --range 1000:2000 decodes the blocks that hold these bytes and no
+    others, --range -500: the end; the checksum of the whole is then not compared.
     """
+    refuse_contradictions(recover, bounds, remove)
     jobs = decode_jobs(words, Destination(output, to_stdout))
     with cluster(scheduler, lambda found: _read(found, model)) as executor:
-        convert = decoder(model, engine, threads or settings.threads(), executor)
+        run_on = (model, engine, threads or settings.threads())
+        if bounds is not None:
+            convert = range_decoder(*run_on, bounds, executor)
+        else:
+            convert = (recoverer if recover else decoder)(*run_on, executor)
         several = executor.map_streams if executor else None
-        run_jobs(jobs, Transfer(convert, False, force, remove, map_streams=several), console)
+        judge = Judge(console) if recover else None
+        run_jobs(jobs, Transfer(convert, False, force, remove, map_streams=several, judge=judge), console)
 
 
 def _read(found: "IntegerModel", given: str | None) -> bytes:

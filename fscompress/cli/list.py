@@ -79,7 +79,7 @@ def read_contents(name: str) -> Contents:
 @json_option
 @talks
 def list_files(files: tuple[str, ...], as_json: bool, console: Console) -> None:
-    """Show sizes, bits per byte, blocks and models of each FILE, read from its records alone.
+    """Show sizes, bits per byte, blocks and models of each FILE (stdin with -), read from its records alone.
 
     Only structure is checked; test checks the contents.
     """

@@ -32,6 +32,8 @@ class Transfer:
         encoding: the output is compressed data, else the input is.
         force: -f; remove: --rm.
         verify: decodes an encoded file again, raising if it is damaged; None where converting has verified already.
+        judge: called once the output is in place, with the input's name as messages have it; raises if the output is
+            not all that was asked for.
         map_streams: like ``map``, for files converted elsewhere, several at a time; None: here, one after another.
     """
 
@@ -41,6 +43,7 @@ class Transfer:
     remove: bool
     verify: Convert | None = None
     map_streams: MapStreams | None = None
+    judge: "Callable[[CodingStats, str], None] | None" = None
 
 
 def run_jobs(jobs: list[Job], transfer: Transfer, console: Console) -> None:
@@ -113,6 +116,8 @@ def _run(job: Job, transfer: Transfer, console: Console) -> str:
                 _verify(output, transfer, stats.n_plain, console)
     if transfer.remove and before and output.written:
         remove_input(job.source, before)
+    if transfer.judge:
+        transfer.judge(stats, shown(job.source))
     return _figures(job, transfer, stats)
 
 

@@ -7,18 +7,20 @@ and ``cli``.  Obeys docs/FORMAT.md; guarded by ``tests/container/`` and ``tests/
 Next: ``layout.py`` (byte tables), ``rules.py`` (what is refused), ``writer.py``, ``reader.py``.
 """
 
+from fscompress.container.heads import Head, read_lone_head
 from fscompress.container.layout import (
     BLOCK_LOG2_MAX,
     BLOCK_LOG2_MIN,
     CODED_OVERHEAD,
     MAX_MODELS,
+    MAX_RECORD,
     RAW_OVERHEAD,
     SCHEME_MIXED,
     SCHEME_NETWORK,
     VERSION,
     model_record_size,
 )
-from fscompress.container.reader import Reader, skim
+from fscompress.container.reader import Reader, Record, block_of, skim
 from fscompress.container.records import BlockInfo, CodedBlock, End, Header, ModelRecord, RawBlock, Verifier
 from fscompress.container.rules import Rule, broken
 from fscompress.container.writer import Writer
@@ -28,6 +30,7 @@ __all__ = [
     "BLOCK_LOG2_MIN",
     "CODED_OVERHEAD",
     "MAX_MODELS",
+    "MAX_RECORD",
     "RAW_OVERHEAD",
     "SCHEME_MIXED",
     "SCHEME_NETWORK",
@@ -35,14 +38,18 @@ __all__ = [
     "BlockInfo",
     "CodedBlock",
     "End",
+    "Head",
     "Header",
     "ModelRecord",
     "RawBlock",
     "Reader",
+    "Record",
     "Rule",
     "Verifier",
     "Writer",
+    "block_of",
     "broken",
     "model_record_size",
+    "read_lone_head",
     "skim",
 ]

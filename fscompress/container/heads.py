@@ -7,6 +7,7 @@ chance damage is reported as damage, never as an unknown version or scheme.
 
 import zlib
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 from fscompress.container import layout
@@ -25,6 +26,27 @@ def read_heads(source: ByteSource) -> Iterator[Head]:
         yield header
         yield from _Body(source, 1 << header.block_log2).heads()
         header = _read_header(source, first=False)
+
+
+def read_lone_head(record: bytes, offset: int, n_block: int) -> tuple[Head, int]:
+    """The head that ``record`` begins with, and the offset after it, whatever may have become of other records.
+
+    For recovery: nothing is required that another record would have to say (R19, R22 to R26, ``n_networks``).
+
+    Args:
+        record: what stands at ``offset`` of an input, ``layout.MAX_RECORD`` bytes where it has as many.
+        n_block: longest block, in bytes.
+    Raises:
+        DamagedError, UnsupportedVersionError: it is no record, or breaks a rule of its own.
+    """
+    source = ByteSource(BytesIO(record))
+    source.offset = offset
+    if record.startswith(layout.MAGIC):
+        head: Head | None = _read_header(source, first=True)
+    else:
+        head = next(_Body(source, n_block, alone=True).heads())
+    assert head is not None
+    return head, source.offset
 
 
 def _require(holds: bool, rule: Rule, got: object, expected: object, offset: int) -> None:
@@ -61,8 +83,9 @@ def _read_header(source: ByteSource, first: bool) -> Header | None:
 class _Body:
     """The records between a header and its end record, with what the later ones are checked against."""
 
-    def __init__(self, source: ByteSource, n_block: int) -> None:
+    def __init__(self, source: ByteSource, n_block: int, alone: bool = False) -> None:
         self._source = source
+        self._alone = alone
         self._n_block = n_block
         self._models: list[bytes] = []
         self._coded = False
@@ -132,14 +155,15 @@ class _Body:
         self._require(n_coded >= fewest, Rule.N_CODED, n_coded, f"{fewest} or more", CODED.offset("n_coded"))
         words = n_coded % layout.CODER_WORD == 0
         self._require(words, Rule.CODER_WORDS, n_coded, "a multiple of 4", CODED.offset("n_coded"))
-        self._require(bool(self._models), Rule.NO_MODEL, "a coded block", "a model record before it")
+        self._require(self._alone or bool(self._models), Rule.NO_MODEL, "a coded block", "a model record before it")
         self._require_parameters(scheme, parameters, lanes)
         self._coded = True
         self._n_plain += n_plain
         return BlockInfo(self._start, scheme, lanes, n_plain, n_coded, crc, parameters)
 
     def _require_parameters(self, scheme: int, parameters: bytes, lanes: int) -> None:
-        wrong = wrong_parameter(scheme, parameters, lanes, len(self._models))
+        n_models = layout.MAX_MODELS if self._alone else len(self._models)
+        wrong = wrong_parameter(scheme, parameters, lanes, n_models)
         if wrong:
             name, got, expected = wrong
             at = CODED.offset("parameters") + (0 if name == "parameters" else MIXED.offset(name))
@@ -148,5 +172,7 @@ class _Body:
     def _read_end(self, kind: bytes) -> End:
         _, reserved, n_plain, sha256, _ = self._read_fields(END, kind)
         self._require_zeros(END, reserved)
-        self._require(n_plain == self._n_plain, Rule.TOTAL, n_plain, self._n_plain, END.offset("n_plain"))
+        self._require(
+            self._alone or n_plain == self._n_plain, Rule.TOTAL, n_plain, self._n_plain, END.offset("n_plain")
+        )
         return End(n_plain, sha256, self._start)

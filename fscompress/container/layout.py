@@ -115,6 +115,9 @@ def model_layout(n_name: int) -> Layout:
     )
 
 
+MAX_RECORD = model_layout(MAX_NAME).size  # of all records, heads of blocks included
+
+
 def model_record_size(name: str) -> int:
     """Bytes that a model record takes: what a first coded block costs beside its own record."""
     return model_layout(len(name)).size

@@ -1,7 +1,7 @@
 """Reads the container: records with their payloads, or heads alone.  Twin of ``writer.py``."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from fscompress.container.heads import Head, read_heads
@@ -9,7 +9,7 @@ from fscompress.container.records import BlockInfo, CodedBlock, End, Header, Mod
 from fscompress.container.rules import Rule, broken
 from fscompress.container.source import ByteSource
 
-Record = Header | ModelRecord | RawBlock | CodedBlock | End
+Record = Header | ModelRecord | RawBlock | CodedBlock | BlockInfo | End
 
 
 class Reader:
@@ -17,10 +17,11 @@ class Reader:
 
     Raises what docs/FORMAT.md section 9 lists, but for R28 and R29 (``CodedBlock.check``, ``Verifier``), R30 and R31
     (the codec).  After a ChecksumError (a damaged raw block) iteration may go on; after any other it is exhausted.
+    A block that is not ``wanted`` is passed over as by ``skim``: its BlockInfo takes its place.
     """
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = ByteSource(source)
+    def __init__(self, source: BinaryIO, wanted: Callable[[BlockInfo], bool] | None = None) -> None:
+        self._source, self._wanted = ByteSource(source), wanted
         self._heads = read_heads(self._source)
 
     @property
@@ -35,15 +36,21 @@ class Reader:
         head = next(self._heads)
         if not isinstance(head, BlockInfo):
             return head
+        if self._wanted and not self._wanted(head):
+            self._source.skip(head.n_stored, Rule.SHORT_PAYLOAD)
+            return head
         payload = self._source.read(head.n_stored, Rule.SHORT_PAYLOAD)
-        if head.scheme is not None:
-            return CodedBlock(
-                head.scheme, head.lanes, head.parameters, head.n_plain, head.crc, payload, offset=head.offset
-            )
-        got = zlib.crc32(payload)
-        if got != head.crc:
-            raise broken(Rule.RAW_CRC, f"{got:08x}", f"{head.crc:08x}", head.offset)
-        return RawBlock(payload)
+        return block_of(head, payload)
+
+
+def block_of(head: BlockInfo, payload: bytes) -> RawBlock | CodedBlock:
+    """The block of that head and those ``n_stored`` bytes; raises ChecksumError (R27) for a damaged raw block."""
+    if head.scheme is not None:
+        return CodedBlock(head.scheme, head.lanes, head.parameters, head.n_plain, head.crc, payload, offset=head.offset)
+    got = zlib.crc32(payload)
+    if got != head.crc:
+        raise broken(Rule.RAW_CRC, f"{got:08x}", f"{head.crc:08x}", head.offset)
+    return RawBlock(payload)
 
 
 def skim(source: BinaryIO) -> Iterator[Head]:

@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from dataclasses import dataclass, field
 
+from fscompress.container.layout import CODED, RAW
 from fscompress.container.rules import Rule, broken
 
 
@@ -39,6 +40,11 @@ class BlockInfo:
     n_stored: int
     crc: int
     parameters: bytes = b""
+
+    @property
+    def end(self) -> int:
+        """Offset after the payload."""
+        return self.offset + (RAW.size if self.scheme is None else CODED.size) + self.n_stored
 
 
 @dataclass(frozen=True)

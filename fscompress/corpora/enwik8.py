@@ -1,14 +1,16 @@
 """enwik8: the first 10^8 bytes of an English Wikipedia dump; found locally or downloaded, and always verified."""
 
 import hashlib
-import os
+import tempfile
 import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from fscompress.errors import CorpusError
+from fscompress.files import replacing
 from fscompress.settings import cache_folder
 
 N_BYTES = 100_000_000
@@ -38,26 +40,29 @@ def locate(data: Path | None, report: Callable[[str, int, int], None]) -> Path:
             verify(place)
             return place
     _download(cached, report)
-    verify(cached)
     return cached
 
 
 def _download(target: Path, report: Callable[[str, int, int], None]) -> None:
-    archive = target.with_suffix(f".{os.getpid()}.zip")
-    unpacked = target.with_suffix(f".{os.getpid()}.part")
+    """Leaves a verified file at ``target``, or nothing at all."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(URL, timeout=TIMEOUT_SECONDS) as reply, archive.open("wb") as file:
-            total = int(reply.headers.get("Content-Length", 0))
-            while chunk := reply.read(CHUNK):
-                file.write(chunk)
-                report("enwik8.zip", file.tell(), total)
-        with zipfile.ZipFile(archive) as zipped, zipped.open("enwik8") as member, unpacked.open("wb") as file:
-            while chunk := member.read(min(CHUNK, N_BYTES + 1 - file.tell())):
-                file.write(chunk)
-        unpacked.replace(target)
+        with tempfile.TemporaryFile(dir=target.parent) as archive, replacing(target) as unpacked:
+            _fetch(archive, report)
+            # One member of a known name into a file of our own: no path of an archive is ever used.
+            with zipfile.ZipFile(archive) as zipped, zipped.open("enwik8") as member, unpacked.open("wb") as file:
+                while chunk := member.read(min(CHUNK, N_BYTES + 1 - file.tell())):
+                    file.write(chunk)
+            verify(unpacked)
     except (OSError, KeyError, zipfile.BadZipFile, urllib.error.URLError) as error:
         raise CorpusError(f"enwik8: cannot be downloaded ({error}); put the file of 10^8 bytes at {target}") from error
-    finally:
-        archive.unlink(missing_ok=True)
-        unpacked.unlink(missing_ok=True)
+
+
+def _fetch(archive: BinaryIO, report: Callable[[str, int, int], None]) -> None:
+    with urllib.request.urlopen(URL, timeout=TIMEOUT_SECONDS) as reply:
+        if not reply.url.startswith("https://"):  # a redirection may lead anywhere
+            raise CorpusError(f"enwik8: was redirected to {reply.url}, which is not https")
+        total = int(reply.headers.get("Content-Length", 0))
+        while chunk := reply.read(CHUNK):
+            archive.write(chunk)
+            report("enwik8.zip", archive.tell(), total)

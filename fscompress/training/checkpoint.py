@@ -1,9 +1,7 @@
 """Checkpoints: one safetensors file, tensors beside a JSON description, written whole or not at all.  No pickle."""
 
-import contextlib
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fscompress.errors import CheckpointError
+from fscompress.files import replacing
 from fscompress.model.config import ModelConfig
 from fscompress.training.config import TrainConfig
 
@@ -43,17 +42,13 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "training": dataclasses.asdict(checkpoint.training),
         "progress": checkpoint.progress,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
-        save_file(tensors, temporary, {"format": FORMAT, "checkpoint": json.dumps(described)})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, {"format": FORMAT, "checkpoint": json.dumps(described)})
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: checkpoint cannot be written ({error})") from error
-    finally:
-        with contextlib.suppress(OSError):  # nothing to remove after the rename, or nowhere to have written
-            temporary.unlink()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

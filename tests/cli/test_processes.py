@@ -87,6 +87,15 @@ def test_interruption_leaves_no_trace(number: signal.Signals, code: int) -> None
     assert [path.name for path in Path().iterdir()] == ["a.txt"]
 
 
+def test_interruption_of_the_imports_is_no_traceback(here: Path) -> None:
+    Path("click.py").write_text("raise KeyboardInterrupt")
+    env = child_environment()
+    env["PYTHONPATH"] = os.pathsep.join([str(here), env["PYTHONPATH"]])
+    command = [sys.executable, "-m", "fscompress", "--help"]
+    result = subprocess.run(command, capture_output=True, env=env, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
+
+
 def test_reader_that_has_enough(program: Program) -> None:
     encoded = program("encode", input=TEXT * 4).stdout
     command = [sys.executable, "-m", "fscompress", "decode"]

@@ -22,8 +22,9 @@ def stand_in(tmp_path, monkeypatch):
 
 
 class Reply(io.BytesIO):
-    def __init__(self, data):
+    def __init__(self, data, url=enwik8.URL):
         super().__init__(data)
+        self.url = url
         self.headers = {"Content-Length": str(len(data))}
 
 
@@ -74,3 +75,31 @@ def test_offline_says_which_file_goes_where(stand_in, monkeypatch):
     with pytest.raises(CorpusError, match=f"put the file of 10\\^8 bytes at {stand_in / 'cache' / 'enwik8'}"):
         open_corpus("enwik8")
     assert list((stand_in / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (lambda: Reply(zipped(CONTENT), "http://mirror.example/enwik8.zip"), "not https"),
+        (lambda: Reply(zipped(CONTENT[::-1])), "md5"),
+        (lambda: Reply(zipped(CONTENT + b"x")), "bytes, expected"),
+        (lambda: Reply(zipped(CONTENT)[:-30]), "cannot be downloaded"),
+    ],
+)
+def test_what_is_not_enwik8_is_not_kept(stand_in, monkeypatch, reply, message):
+    monkeypatch.setattr(enwik8.urllib.request, "urlopen", lambda url, timeout: reply())
+    with pytest.raises(CorpusError, match=message):
+        open_corpus("enwik8")
+    assert list((stand_in / "cache").iterdir()) == []
+
+
+def test_no_path_of_an_archive_is_used(stand_in, monkeypatch):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("../outside", b"x")
+        archive.writestr("/absolute", b"x")
+        archive.writestr("enwik8", CONTENT)
+    monkeypatch.setattr(enwik8.urllib.request, "urlopen", lambda url, timeout: Reply(packed.getvalue()))
+    before = set(stand_in.parent.rglob("*"))
+    open_corpus("enwik8")
+    assert set(stand_in.parent.rglob("*")) - before == {stand_in / "cache", stand_in / "cache" / "enwik8"}

@@ -1,0 +1,181 @@
+"""Where the intact records of a damaged input are, and how many plain bytes are missing between them.
+
+Every record carries its own CRC-32.  Where one does not hold, the next place is searched at which one does; a head that
+is intact says how long its block is, whatever became of its payload.  Nothing is decoded here.
+Guarded by ``tests/test_recovery.py``.
+"""
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from fscompress.container import (
+    BLOCK_LOG2_MAX,
+    MAX_RECORD,
+    RAW_OVERHEAD,
+    BlockInfo,
+    End,
+    Head,
+    Header,
+    ModelRecord,
+    Reader,
+    block_of,
+    read_lone_head,
+)
+from fscompress.errors import ChecksumError, DamagedError
+
+# How a record may begin: magic; end, in whose SHA-256 something is not zero; raw block; coded block; model.
+_BEGIN = re.compile(rb"(?=\xf5FSC|\x00{4}(?!\x00{40})|\x01\x00{3}|\x02[\x00\x01]|\x03[\x01-\x40]\x00\x00)", re.DOTALL)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Bytes ``offset`` to ``end`` of the input without a whole record, and how many plain bytes they stood for.
+
+    ``n_plain`` is None until it is estimated; ``exact``: it is certain.
+    """
+
+    offset: int
+    end: int
+    n_plain: int | None = None
+    exact: bool = False
+
+
+Piece = ModelRecord | BlockInfo | Gap
+
+
+@dataclass
+class Stream:
+    """Models, blocks and gaps in their order; ``end`` is None if the end record is lost, ``n_block`` if the header."""
+
+    n_block: int | None = None
+    pieces: list[Piece] = field(default_factory=list)
+    end: End | None = None
+
+
+def survey(source: BinaryIO) -> list[Stream]:
+    """The streams of a seekable input, every gap with an ``n_plain``.
+
+    Raises what ``Reader`` raises at the first record where no record at all is intact, UnsupportedVersionError as it.
+    """
+    found = _Survey(source).pieces()
+    if all(isinstance(each, Gap) for each in found):
+        source.seek(0)
+        next(Reader(source))
+    streams = [Stream()]
+    for each in found:
+        if isinstance(each, Header):
+            if streams[-1] == Stream():
+                streams.pop()
+            streams.append(Stream(1 << each.block_log2))
+        elif isinstance(each, End):
+            streams[-1].end = each
+        else:
+            if streams[-1].end is not None:
+                streams.append(Stream())
+            streams[-1].pieces.append(each)
+    for stream in streams:
+        stream.pieces = _estimated(stream)
+    return streams
+
+
+class _Survey:
+    """Goes through an input once, from record to record."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source, self._size = source, source.seek(0, os.SEEK_END)
+        self._n_block = 1 << BLOCK_LOG2_MAX
+
+    def pieces(self) -> list[Head | Gap]:
+        """All intact heads whose payloads are long enough, whatever these hold, and the gaps between them."""
+        found: list[Head | Gap] = []
+        at = 0
+        while at < self._size:
+            head, after = self._head_at(at) or (None, at)
+            if isinstance(head, BlockInfo) and head.end > self._size:
+                after = self._next_record(after)
+                found.append(Gap(at, after, head.n_plain, exact=True))
+            elif head is None:
+                after = self._bridge(found, at)
+            else:
+                found.append(head)
+                after = head.end if isinstance(head, BlockInfo) else after
+                self._n_block = 1 << head.block_log2 if isinstance(head, Header) else self._n_block
+            at = after
+        return found
+
+    def _bridge(self, found: list[Head | Gap], at: int) -> int:
+        """Adds a gap for what is damaged at ``at``; returns where the next intact record is.
+
+        If that is before ``at``, bytes of the block before are missing, and the block has become the gap.
+        """
+        last = found[-1] if found else None
+        if isinstance(last, BlockInfo) and not self._is_intact_raw(last):
+            after = self._next_record(last.end - last.n_stored)
+            if after < at:
+                found[-1] = Gap(last.offset, after, last.n_plain, exact=True)
+                return after
+        else:
+            after = self._next_record(at + 1)
+        found.append(Gap(at, after))
+        return after
+
+    def _is_intact_raw(self, head: BlockInfo) -> bool:
+        """Whether the payload is known to be good; of a coded block that takes decoding."""
+        if head.scheme is not None:
+            return False
+        self._source.seek(head.end - head.n_stored)
+        try:
+            block_of(head, self._source.read(head.n_stored))
+        except ChecksumError:
+            return False
+        return True
+
+    def _head_at(self, at: int) -> tuple[Head, int] | None:
+        """The head at ``at`` and the offset after it; None where none is intact."""
+        self._source.seek(at)
+        return self._parse(self._source.read(MAX_RECORD), at)
+
+    def _parse(self, record: bytes, at: int) -> tuple[Head, int] | None:
+        try:
+            return read_lone_head(record, at, self._n_block)
+        except DamagedError:
+            return None
+
+    def _next_record(self, start: int) -> int:
+        """Offset of the first intact record from ``start`` on; the size of the input if there is none."""
+        for at in range(start, self._size, _CHUNK):
+            self._source.seek(at)
+            data = self._source.read(_CHUNK + MAX_RECORD)
+            for match in _BEGIN.finditer(data):
+                if match.start() >= _CHUNK:
+                    break
+                if self._parse(data[match.start() : match.start() + MAX_RECORD], at + match.start()):
+                    return at + match.start()
+        return self._size
+
+
+def _estimated(stream: Stream) -> list[Piece]:
+    """The pieces, the length of every gap filled in: what the end record says is missing, else a block for each gap."""
+    lengths = [each.n_plain for each in stream.pieces if not isinstance(each, ModelRecord)]
+    unknown = [each for each in stream.pieces if isinstance(each, Gap) and each.n_plain is None]
+    holding = [each for each in unknown if not _is_no_block(each, stream)] if len(unknown) > 1 else unknown
+    block = stream.n_block or max((n for n in lengths if n), default=0)
+    left = None if stream.end is None else max(0, stream.end.n_plain - sum(n or 0 for n in lengths))
+    estimates = {each: replace(each, n_plain=0, exact=True) for each in unknown}
+    for i, gap in enumerate(holding):
+        last = i == len(holding) - 1
+        n = (0 if gap is stream.pieces[-1] else block) if left is None else left if last else min(block, left)
+        left = left and left - n
+        estimates[gap] = replace(gap, n_plain=n, exact=left is not None and len(holding) == 1)
+    return [estimates.get(each, each) if isinstance(each, Gap) else each for each in stream.pieces]
+
+
+def _is_no_block(gap: Gap, stream: Stream) -> bool:
+    """Whether a gap is only a header or, before a stream's first coded block, the record of its model."""
+    n = gap.end - gap.offset
+    before = stream.pieces[: stream.pieces.index(gap)]
+    first = not any(isinstance(each, ModelRecord | BlockInfo) for each in before)
+    return n <= RAW_OVERHEAD or (first and n <= MAX_RECORD)

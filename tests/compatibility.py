@@ -1,0 +1,138 @@
+"""The compatibility matrix: golden files with the lowest and the highest allowed versions of everything, each Python.
+
+    python -m tests.compatibility                          every python3.11 to 3.13 on the PATH
+    python -m tests.compatibility --python python3.12      this one alone
+    python -m tests.compatibility --torch                  torch too, and the tests of export and training beside
+
+The bounds are read from pyproject.toml.  uv resolves them, because pip has no lowest; it is installed into the folder
+of the run and nowhere else.  Only wheels count: a version without one for a Python is not meant to be built there.
+Ends with 1 if one environment fails.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHONS = ("python3.11", "python3.12", "python3.13")
+RESOLUTIONS = {"lowest": "lowest-direct", "highest": "highest"}
+TESTERS = ("hypothesis>=6.100,<7", "pytest>=8.3,<10")
+SHOWN = ("numpy", "numba", "constriction", "onnxruntime", "safetensors", "click", "torch")
+CODING, TRAINING = ("tests/golden",), ("tests/export", "tests/training", "tests/model")
+
+
+@dataclass
+class Environment:
+    """One cell of the matrix and what came of it; ``said`` is the last line of its tests, or why there were none."""
+
+    python: str
+    bound: str
+    folder: Path
+    versions: dict[str, str] = field(default_factory=dict)
+    passed: bool = False
+    said: str = ""
+
+    @property
+    def program(self) -> str:
+        """Its interpreter."""
+        return str(self.folder / "bin" / "python")
+
+
+def requirements(with_torch: bool) -> list[str]:
+    """What pyproject.toml asks for, and what the tests need."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [each for each in project["dependencies"] if with_torch or not each.startswith("torch")]
+    return [*asked, *TESTERS]
+
+
+def runnable(name: str) -> bool:
+    """Whether the interpreter is there and starts; a version manager's shim may be there and not start."""
+    found = shutil.which(name)
+    return bool(found) and subprocess.run([str(found), "-V"], capture_output=True, check=False).returncode == 0
+
+
+def fetch_uv(folder: Path) -> str:
+    """The path of a uv of this run's own."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([str(folder / "bin" / "pip"), "install", "--quiet", "uv"], check=True)
+    return str(folder / "bin" / "uv")
+
+
+def install(uv: str, each: Environment, with_torch: bool) -> str:
+    """Makes the environment; returns what went wrong."""
+    subprocess.run([each.python, "-m", "venv", "--without-pip", str(each.folder)], check=True)
+    command = [uv, "pip", "install", "--quiet", "--python", each.program, "--only-binary", ":all:"]
+    command += ["--resolution", RESOLUTIONS[each.bound], *(["--torch-backend", "cpu"] if with_torch else [])]
+    result = subprocess.run([*command, *requirements(with_torch)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        return " ".join(result.stderr.split())[:300]
+    listed = subprocess.run([uv, "pip", "freeze", "--python", each.program], capture_output=True, text=True, check=True)
+    each.versions = dict(re.findall(r"^([\w-]+)==(\S+)$", listed.stdout, flags=re.MULTILINE))
+    return ""
+
+
+def run_tests(each: Environment, with_torch: bool) -> None:
+    """Runs the tests there, with a cache of compiled kernels of its own."""
+    cache = each.folder / "cache"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "FSCOMPRESS_CACHE": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
+    folders = [*CODING, *(TRAINING if with_torch else ())]
+    # What a library deprecates in a version of tomorrow is for its upgrade, not for this matrix, so -W default.
+    words = ["-m", "pytest", "-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-W", "default", *folders]
+    result = subprocess.run(
+        [each.program, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    lines = (result.stdout + result.stderr).strip().splitlines() or ["no output"]
+    each.passed, each.said = result.returncode == 0, lines[-1].strip("= ")
+    if not each.passed:
+        print(result.stdout[-4000:], result.stderr[-2000:], file=sys.stderr)
+
+
+def report(environments: list[Environment]) -> str:
+    """A table in Markdown."""
+    titles = ["python", "versions", *SHOWN, "golden files"]
+    rows = [titles, ["---"] * len(titles)]
+    for each in environments:
+        verdict = f"{'equal' if each.passed else 'FAILED'} ({each.said})"
+        rows.append([each.python, each.bound, *(each.versions.get(name, "-") for name in SHOWN), verdict])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--python", action="append", help="an interpreter, by name or path; repeatable")
+    parser.add_argument("--bound", action="append", choices=[*RESOLUTIONS], help="lowest or highest; default both")
+    parser.add_argument("--torch", action="store_true", help="with torch (large), and the tests that need it")
+    parser.add_argument("--folder", type=Path, help="where temporary environments are made [default: the system's]")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Exit code 0 if the golden files are equal everywhere."""
+    given = arguments()
+    pythons = given.python or [name for name in PYTHONS if runnable(name)]
+    with tempfile.TemporaryDirectory(prefix="fscompress-compatibility-", dir=given.folder) as name:
+        folder = Path(name)
+        uv, environments = fetch_uv(folder / "uv"), []
+        for python in pythons:
+            for bound in given.bound or RESOLUTIONS:
+                each = Environment(python, bound, folder / f"{len(environments)}")
+                environments.append(each)
+                each.said = install(uv, each, given.torch)
+                if not each.said:
+                    run_tests(each, given.torch)
+                print(f"{python} {bound}: {each.said}", file=sys.stderr, flush=True)
+                shutil.rmtree(each.folder, ignore_errors=True)
+    print(report(environments))
+    return 0 if environments and all(each.passed for each in environments) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

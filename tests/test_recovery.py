@@ -1,0 +1,186 @@
+"""Of a damaged file every intact block is recovered, at its own place, and what is lost is told to the byte."""
+
+import io
+from functools import cache
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fscompress.codec import CodingOptions
+from fscompress.container import BlockInfo, End, ModelRecord, skim
+from fscompress.engine import IntegerModel
+from fscompress.errors import DamagedError, ModelNotFoundError, UnsupportedVersionError
+from fscompress.recovery import ANY_MODEL, Recovery, recover_stream
+from tests.golden.make import header
+from tests.helpers import encode, find_tiny, noise, text, tiny
+
+PLAIN = text(2000) + noise(2048) + text(1500, 200_000)  # six blocks, the third and the fourth raw
+N_BLOCK = 1024
+relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@cache
+def stream() -> bytes:
+    return encode(PLAIN, block_log2=10)
+
+
+@cache
+def blocks() -> list[BlockInfo]:
+    return [head for head in skim(io.BytesIO(stream())) if isinstance(head, BlockInfo)]
+
+
+def find(model_id: bytes, name: str) -> IntegerModel:
+    return tiny() if (model_id, name) == (ANY_MODEL.model_id, ANY_MODEL.name) else find_tiny(model_id, name)
+
+
+def recover(data: bytes, threads: int = 1) -> tuple[bytes, Recovery]:
+    target = io.BytesIO()
+    found = recover_stream(io.BytesIO(data), target, find, CodingOptions(threads=threads), lambda n: None)
+    assert found.n_plain == len(target.getvalue())
+    assert found.n_lost == sum(loss.plain[1] - loss.plain[0] for loss in found.losses)
+    assert found.whole == (not found.losses and target.getvalue() == PLAIN)
+    return target.getvalue(), found
+
+
+def lost_blocks(*indices: int) -> bytes:
+    """The plain text with zeros for these blocks."""
+    plain = bytearray(PLAIN)
+    for i in indices:
+        part = slice(i * N_BLOCK, (i + 1) * N_BLOCK)
+        plain[part] = bytes(len(plain[part]))
+    return bytes(plain)
+
+
+def block_at(offset: int) -> int | None:
+    """The block that the byte of the stream belongs to."""
+    return next((i for i, block in enumerate(blocks()) if block.offset <= offset < block.end), None)
+
+
+def flipped(offset: int, data: bytes | None = None) -> bytes:
+    damaged = bytearray(stream() if data is None else data)
+    damaged[offset] ^= 0x55
+    return bytes(damaged)
+
+
+def test_what_is_intact_is_whole() -> None:
+    assert len(blocks()) == 6
+    assert {block.scheme for block in blocks()} == {None, 0}
+    plain, found = recover(stream())
+    assert (plain, found.whole, found.n_blocks, found.n_coded) == (PLAIN, True, 6, len(stream()))
+
+
+@relaxed
+@given(st.data())
+def test_any_damaged_byte_costs_its_block_alone(data: st.DataObject) -> None:
+    offset = data.draw(st.integers(0, len(stream()) - 1))
+    plain, found = recover(flipped(offset), threads=data.draw(st.integers(1, 2)))
+    hit = block_at(offset)
+    if hit is None or plain == PLAIN:  # a flag that nobody reads, or the last coded word's unread part
+        assert plain == PLAIN
+        return
+    assert plain == lost_blocks(hit)
+    assert [loss.exact for loss in found.losses] == [True]
+    begin, end = found.losses[0].plain
+    assert (begin, end) == (hit * N_BLOCK, min((hit + 1) * N_BLOCK, len(PLAIN)))
+    begin, end = found.losses[0].coded
+    assert begin <= offset < end
+
+
+@relaxed
+@given(st.data())
+def test_every_other_block_survives_several_damages(data: st.DataObject) -> None:
+    """Heads and payloads of any two blocks, not neighbours, the end record intact."""
+    hits = data.draw(st.sampled_from([(0, 2), (0, 3), (1, 4), (1, 5), (2, 5), (0, 5)]))
+    damaged = stream()
+    for i in hits:
+        damaged = flipped(data.draw(st.integers(blocks()[i].offset, blocks()[i].end - 5)), damaged)
+    assert recover(damaged)[0] == lost_blocks(*hits)
+
+
+@relaxed
+@given(st.data())
+def test_missing_and_strange_bytes_cost_their_block_alone(data: st.DataObject) -> None:
+    i = data.draw(st.integers(0, 5))
+    at = data.draw(st.integers(blocks()[i].offset, blocks()[i].end - 5))
+    n = data.draw(st.integers(1, blocks()[i].end - at))
+    strange = data.draw(st.sampled_from([b"", b"\0" * 700, stream()[1000:1050], noise(300)]))
+    plain, found = recover(stream()[:at] + strange + stream()[at + n :])
+    assert plain in (lost_blocks(i), PLAIN)
+    assert all(loss.exact for loss in found.losses)
+
+
+def test_a_run_of_damaged_blocks_is_one_loss() -> None:
+    begin, end = blocks()[1].offset, blocks()[3].end
+    plain, found = recover(stream()[:begin] + bytes(end - begin) + stream()[end:])
+    assert plain == lost_blocks(1, 2, 3)
+    assert [(loss.plain, loss.coded) for loss in found.losses] == [((1024, 4096), (begin, end))]
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_a_cut_input_gives_what_came_before(cut: int) -> None:
+    head = blocks()[cut]
+    plain, found = recover_joined(stream()[: head.end - 4])
+    n = cut * N_BLOCK + head.n_plain
+    assert plain == lost_blocks(cut)[:n]
+    assert not found.whole
+    plain, found = recover_joined(stream()[: head.end])
+    assert (plain, found.whole, found.losses) == (PLAIN[:n], False, [])
+
+
+def test_lost_header_and_model_record_cost_nothing() -> None:
+    model = next(head for head in skim(io.BytesIO(stream())) if isinstance(head, ModelRecord))
+    for damaged in (flipped(4), flipped(model.offset + 5), flipped(4, flipped(model.offset + 5)), stream()[12:]):
+        assert recover(damaged)[0] == PLAIN
+
+
+def test_a_lost_model_record_that_cannot_be_guessed_costs_the_coded_blocks() -> None:
+    def knows_nothing(model_id: bytes, name: str) -> IntegerModel:
+        raise ModelNotFoundError("none")
+
+    target = io.BytesIO()
+    model = next(head for head in skim(io.BytesIO(stream())) if isinstance(head, ModelRecord))
+    source = io.BytesIO(flipped(model.offset + 5))
+    found = recover_stream(source, target, knows_nothing, CodingOptions(), lambda n: None)
+    assert target.getvalue() == lost_blocks(*(i for i, block in enumerate(blocks()) if block.scheme is not None))
+    assert found.n_blocks == 2
+    with pytest.raises(ModelNotFoundError):
+        recover_stream(io.BytesIO(stream()), target, knows_nothing, CodingOptions(), lambda n: None)
+
+
+def test_joined_streams_are_recovered_one_by_one() -> None:
+    short = encode(PLAIN[:1500], block_log2=10)
+    for i, (left, right) in enumerate(((flipped(400), short), (short, flipped(400)))):
+        plain, found = recover_joined(left + right)
+        damaged = lost_blocks(block_at(400) or 0)
+        assert plain == (damaged + PLAIN[:1500], PLAIN[:1500] + damaged)[i]
+        assert len(found.losses) == 1
+    plain, found = recover_joined(short + b"what is that" + short)
+    assert plain == PLAIN[:1500] * 2
+    assert not found.whole
+
+
+def recover_joined(data: bytes) -> tuple[bytes, Recovery]:
+    target = io.BytesIO()
+    found = recover_stream(io.BytesIO(data), target, find, CodingOptions(), lambda n: None)
+    return target.getvalue(), found
+
+
+def test_a_false_end_is_not_whole() -> None:
+    end = next(head for head in skim(io.BytesIO(stream())) if isinstance(head, End))
+    other = encode(PLAIN[:-1] + b"?", block_log2=10)
+    plain, found = recover_joined(stream()[: end.offset] + other[-48:])
+    assert (plain, found.losses, found.whole) == (PLAIN, [], False)
+
+
+def test_what_is_no_stream_is_refused() -> None:
+    for data in (b"", b"neither this nor that" * 99, bytes(5000)):
+        with pytest.raises(DamagedError, match=r"\[R0[12]\]"):
+            recover_joined(data)
+    with pytest.raises(UnsupportedVersionError):
+        recover_joined(header(version=2) + stream()[12:])
+
+
+def test_blocks_follow_each_other() -> None:
+    assert all(left.end == right.offset for left, right in pairwise(blocks()[1:]))
