@@ -1,12 +1,12 @@
 """A second decoder of .fsc files: slow, short, and written from docs/FORMAT.md and docs/INTEGER.md alone.
 
-It shares no code with the package `fscompress`; it needs Python 3.11 and numpy.  Where it and the package differ, the two
-documents decide.  Comments name their sections: F5.2 is section 5.2 of FORMAT.md, I7.3 is section 7.3 of INTEGER.md.
+It shares no code with the package `fscompress`; it needs Python 3.11 and numpy.  Where it and the package differ, the
+two documents decide.  Comments name their sections: F5.2 is in FORMAT.md, I7.3 in INTEGER.md.
 
     python docs/reference_decoder.py MODEL.safetensors [MODEL2.safetensors ...] < in.fsc > out
 
-Exit codes: 0 decoded and verified, 1 I/O error, 2 wrong usage, 3 damaged or foreign file, 4 not decodable here.  The whole
-input is held in memory, and nothing is written before all of it has been verified.
+Exit codes: 0 decoded and verified, 1 I/O error or refusal, 2 wrong usage, 3 damaged or foreign file, 4 not decodable
+here.  The whole input is held in memory, and nothing is written before all of it has been verified.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ import numpy as np
 
 PRIORS = Path(__file__).resolve().parent.parent / "fscompress" / "mixer" / "priors.safetensors"
 PRIORS_SHA256 = "a5f7dd322d292e993602bf831d35e4d8c0b9789d7b9201ffe2f6c68cde83d220"
-UNSUPPORTED = {"R04", "R14", "R31", "M02"}
+EXIT_CODES = {"R04": 4, "R14": 4, "R31": 4, "M04": 4, "M13": 1}  # of all other codes 3
 
 
 class Refused(Exception):
@@ -33,7 +33,7 @@ class Refused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(f"refused [{code}]")
         self.code = code
-        self.exit_code = 4 if code in UNSUPPORTED else 3
+        self.exit_code = EXIT_CODES.get(code, 3)
 
 
 def refuse(code: str) -> NoReturn:
@@ -139,12 +139,17 @@ def read_model_record(source: Source, kind: bytes, named: list[bytes], coded_see
     record = source.record(kind + n_name, 16 + n_name[0])
     model_id, name = record[4:12], record[12:-4]
     require(record[2:4] == bytes(2), "R12")
-    letters = b"abcdefghijklmnopqrstuvwxyz0123456789"
-    require(name[0] in letters and set(name) <= set(letters + b"._-"), "R21")
+    require(is_name(name), "R21")
     require(not coded_seen, "R23")
     require(len(named) < 4, "R22")
     require(model_id not in named, "R24")
     return model_id
+
+
+def is_name(name: bytes) -> bool:
+    """F6: whether the bytes are those of a model's name."""
+    letters = b"abcdefghijklmnopqrstuvwxyz0123456789"
+    return 1 <= len(name) <= 64 and name[0] in letters and set(name) <= set(letters + b"._-")
 
 
 def read_coded(source: Source, kind: bytes, largest: int, named: list[bytes], models: dict[bytes, "Model"]) -> bytes:
@@ -249,33 +254,105 @@ def network_p1(tree: list[int], node: int) -> int:
 
 # --- The network: I2 to I6, I9, I10 -----------------------------------------------------------------------------------
 
-TYPES = {"I8": "<i1", "U8": "<u1", "I16": "<i2", "U16": "<u2", "I32": "<i4", "I64": "<i8"}
+TYPES = {f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IUF" for n in (1, 2, 4, 8) if kind + str(n) != "F1"}
+TOP = 2**31 - 1
 
 
 def read_safetensors(data: bytes) -> tuple[dict[str, str], dict[str, Any]]:
-    """Metadata and tensors."""
+    """I2: metadata and tensors."""
     n_header = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + n_header])
-    body = data[8 + n_header :]
-    metadata = header.pop("__metadata__", {})
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        tensors[name] = np.frombuffer(body[begin:end], TYPES[entry["dtype"]]).reshape(entry["shape"])
+    require(len(data) >= 8 and n_header <= min(len(data) - 8, 10**8), "M02")
+    try:
+        header = json.loads(data[8 : 8 + n_header])
+        metadata, body, tensors = header.pop("__metadata__", {}), data[8 + n_header :], {}
+        end = 0
+        for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            begin, dtype = end, np.dtype(TYPES[entry["dtype"]])
+            require(entry["data_offsets"][0] == begin, "M02")
+            end = entry["data_offsets"][1]
+            tensors[name] = np.frombuffer(body[begin:end], dtype).reshape(entry["shape"])
+        require(end == len(body), "M02")
+        require(all(isinstance(value, str) for value in metadata.values()), "M02")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused("M02") from error
     return metadata, tensors
 
 
+def expected_tensors(n_cells: int, e: int, f: int, s: int) -> dict[str, tuple[str, tuple[int, ...], int, int]]:
+    """The table of I2: type, shape, least and largest value of each tensor."""
+    expected: dict[str, tuple[str, tuple[int, ...], int, int]] = {
+        "embedding": ("<i1", (256, e), -128, 127),
+        "input.weight": ("<i1", (4 * f, e), -63, 63),
+        "input.multiplier": ("<i4", (4 * f,), 1, TOP),
+        "output.weight": ("<i1", (256, f), -63, 63),
+        "output.multiplier": ("<i4", (256,), 1, TOP),
+        "output.bias": ("<i4", (256,), -(2**24), 2**24),
+        "table.sigmoid": ("<i2", (8192,), 0, 32767),
+        "table.tanh": ("<i2", (8192,), -32767, 32767),
+        "table.exp2": ("<i4", (1024,), 1, 2**22),
+        "initial.fast": ("<i4", (2, f), 1 - 2**24, 2**24 - 1),
+        "initial.slow": ("<i4", (2, s), 1 - 2**24, 2**24 - 1),
+        "canary": ("<u1", (256,), 0, 255),
+    }
+    for i in range(n_cells):
+        h, width = (s, f + s) if i == 1 else (f, f + s if i == 2 else f)
+        expected |= {
+            f"cell.{i}.weight": ("<i1", (4 * h, width), -63, 63),
+            f"cell.{i}.multiplier": ("<i4", (4 * h,), 1, TOP),
+            f"cell.{i}.epsilon": ("<i8", (5,), 1, 2**48),
+            f"cell.{i}.gain": ("<i4", (5, h), -TOP, TOP),
+            f"cell.{i}.bias": ("<i4", (5, h), -(2**20), 2**20),
+            f"cell.{i}.keep": ("<i4", (2,), 0, 2**15),
+        }
+    return expected
+
+
 class Model:
-    """The tensors of a model file as int64, its input table, and its promises checked."""
+    """The tensors of a model file as int64, its input table, and its promises checked (I2.1)."""
 
     def __init__(self, data: bytes) -> None:
+        require(len(data) <= 2**30, "M01")
         metadata, tensors = read_safetensors(data)
+        require(metadata.get("architecture") == "fs-lstm" and "scheme" in metadata, "M03")
+        require(metadata["scheme"] == "1", "M04")
+        require({"name", "n_cells", "output_shift", "canary_hash"} <= metadata.keys(), "M05")
+        self.n_cells, self.output_shift = (
+            int(word) if word.isdecimal() and word.isascii() and len(word) < 5 else 0
+            for word in (metadata["n_cells"], metadata["output_shift"])
+        )
+        require(3 <= self.n_cells <= 64 and 16 <= self.output_shift <= 32 and is_name(metadata["name"].encode()), "M05")
         self.id = hashlib.sha256(data).digest()[:8]
+        self.check_tensors(tensors)
         self.tensors = {name: tensor.astype(np.int64) for name, tensor in tensors.items()}
-        self.n_cells = int(metadata["n_cells"])
-        self.output_shift = int(metadata["output_shift"])
         self.table = self["embedding"] @ self["input.weight"].T * self["input.multiplier"] >> 32  # I3
+        self.check_bounds()
         self.check_canary(metadata["canary_hash"])
+
+    def check_tensors(self, tensors: dict[str, Any]) -> None:
+        names = expected_tensors(self.n_cells, 1, 1, 1)
+        require(names.keys() <= tensors.keys(), "M06")
+        require(tensors.keys() <= names.keys(), "M07")
+        require(all(tensors[name].dtype == names[name][0] for name in names), "M08")
+        e, f, s = (
+            tensors[name].shape[-1] if tensors[name].ndim == 2 else 0
+            for name in ("embedding", "initial.fast", "initial.slow")
+        )
+        require(all(1 <= size <= 4096 for size in (e, f, s)), "M09")
+        expected = expected_tensors(self.n_cells, e, f, s)
+        require(all(tensors[name].shape == row[1] for name, row in expected.items()), "M09")
+        require(all(row[2] <= tensors[n].min() and tensors[n].max() <= row[3] for n, row in expected.items()), "M10")
+        hidden = [tensors[name][0] for name in ("initial.fast", "initial.slow")]
+        require(all(abs(h).max() <= 2**14 for h in hidden), "M10")
+
+    def check_bounds(self) -> None:
+        """I9."""
+        require(abs(self.table).max() < 2**24, "M10")
+        for i in range(self.n_cells):
+            reach = 127 * abs(self[f"cell.{i}.weight"]).sum(1) * self[f"cell.{i}.multiplier"] >> 32
+            reach += 1 + (abs(self.table).max(0) if i == 0 else 0)
+            require(reach.max() < 2**24, "M11")
+        reach = 127 * abs(self["output.weight"]).sum(1) * self["output.multiplier"] >> self.output_shift
+        require((reach + 1 + abs(self["output.bias"])).max() < 2**30, "M12")
 
     def __getitem__(self, name: str) -> Any:
         return self.tensors[name]
@@ -287,7 +364,7 @@ class Model:
         for t in range(256):
             network.read([canary[t], canary[(t + 128) % 256]])
             trees.update(network.trees(2).astype("<i4").tobytes())
-        require(trees.hexdigest() == expected, "M10")
+        require(trees.hexdigest() == expected, "M13")
 
 
 class Network:
