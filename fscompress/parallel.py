@@ -63,6 +63,17 @@ class Done(Generic[Result]):
         """See ``Task``."""
 
 
+class Later(Done[Result]):
+    """A task that is done when its result is asked for, by whoever asks."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+
+    def result(self) -> Result:
+        """See ``Task``."""
+        return self._work()
+
+
 def in_order(
     submitted: Iterable[tuple[Item, Task[Result]]], has_room: Callable[[int], bool], abandon: Callable[[], None]
 ) -> Iterator[tuple[Item, Result]]:

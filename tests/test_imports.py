@@ -54,6 +54,7 @@ RANKS = {
     "levels": 4,
     "blocks": 4,
     "executor": 4,
+    "memory": 4,
     "cluster": 4,
     "codec": 4,
     "warmup": 4,

@@ -7,7 +7,7 @@ import click
 from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, decode_jobs
-from fscompress.cli.options import engine_option, known_model_option, talks, threads_option, writes
+from fscompress.cli.options import engine_option, known_model_option, memory_option, talks, threads_option, writes
 from fscompress.cli.scheduler import cluster, scheduler_option
 from fscompress.cli.transfer import Convert, Progress, Transfer, run_jobs
 from fscompress.parts import read_joined
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @known_model_option
 @engine_option
 @threads_option
+@memory_option
 @scheduler_option
 @talks
 def decode(
@@ -34,6 +35,7 @@ def decode(
     model: str | None,
     engine: str,
     threads: int | None,
+    memory: int,
     scheduler: str | None,
     console: Console,
 ) -> None:
@@ -45,7 +47,7 @@ def decode(
     """
     jobs = decode_jobs(words, Destination(output, to_stdout))
     with cluster(scheduler, lambda found: _read(found, model)) as executor:
-        convert = decoder(model, engine, threads or settings.threads(), executor)
+        convert = decoder(model, engine, threads or settings.threads(), memory, executor)
         several = executor.map_streams if executor else None
         run_jobs(jobs, Transfer(convert, False, force, remove, map_streams=several), console)
 
@@ -55,13 +57,14 @@ def _read(found: "IntegerModel", given: str | None) -> bytes:
     return read_joined(store.find_by_id(found.id, found.name, store.find_model(given) if given else None))
 
 
-def decoder(model: str | None, engine: str, threads: int, executor: "Executor | None" = None) -> Convert:
+def decoder(model: str | None, engine: str, threads: int, memory: int, executor: "Executor | None" = None) -> Convert:
     """The conversion that ``decode`` and ``test`` share; models are loaded once each."""
     find_model = store.finder(model)
 
     def convert(source: BinaryIO, target: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, decode_stream
 
-        return decode_stream(source, target, find_model, CodingOptions(engine, threads), progress, executor)
+        options = CodingOptions(engine, threads, memory=memory)
+        return decode_stream(source, target, find_model, options, progress, executor)
 
     return convert

@@ -1,7 +1,7 @@
 """Reads the container: records with their payloads, or heads alone.  Twin of ``writer.py``."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from fscompress.container.heads import Head, read_heads
@@ -15,12 +15,14 @@ Record = Header | ModelRecord | RawBlock | CodedBlock | End
 class Reader:
     """Iterates over the records of an input; at most one payload is in memory.
 
+    ``admit`` is called with the head of each block before its payload is read, and may raise to refuse it.
+
     Raises what docs/FORMAT.md section 9 lists, but for R28 and R29 (``CodedBlock.check``, ``Verifier``), R30 and R31
     (the codec).  After a ChecksumError (a damaged raw block) iteration may go on; after any other it is exhausted.
     """
 
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = ByteSource(source)
+    def __init__(self, source: BinaryIO, admit: Callable[[BlockInfo], object] | None = None) -> None:
+        self._source, self._admit = ByteSource(source), admit
         self._heads = read_heads(self._source)
 
     @property
@@ -35,6 +37,8 @@ class Reader:
         head = next(self._heads)
         if not isinstance(head, BlockInfo):
             return head
+        if self._admit:
+            self._admit(head)
         payload = self._source.read(head.n_stored, Rule.SHORT_PAYLOAD)
         if head.scheme is not None:
             return CodedBlock(

@@ -20,11 +20,7 @@ from tests.helpers import GOLDEN, OTHER, TINY
 DECODER = ROOT / "docs" / "reference_decoder.py"
 V1 = GOLDEN / "v1"
 MANIFEST: dict[str, Any] = json.loads((V1 / "manifest.json").read_text(encoding="utf-8"))
-# Long files under a mixer, seconds each; what remains has each scheme, stored priors, many lanes and two networks.
-SLOW = {
-    "several-blocks", "mixed", "mixed-normal", "mixed-best", "mixed-lanes", "mixed-plain", "two-models-in-turn",
-    "stored-normal", "stored-best",
-}  # fmt: skip
+SLOW = {"mixed-best", "stored-best"}  # seconds each; what remains has each scheme, stored priors and two networks
 
 
 def entries(kind: str) -> list[Any]:
