@@ -237,7 +237,7 @@ def _submit_coded(
         if isinstance(each, tuple):
             block, networks, need = each
             submit = partial(executor.submit, _decode, networks, block, tick)
-            yield (block, need), submit() if budget.reserve(need) else Later(lambda submit=submit: submit().result())
+            yield (block, need), submit() if budget.reserve(need) else Later(submit)
         elif isinstance(each, RawBlock):
             tick(len(each.plain))
             budget.reserve(len(each.plain))

@@ -64,14 +64,14 @@ class Done(Generic[Result]):
 
 
 class Later(Done[Result]):
-    """A task that is done when its result is asked for, by whoever asks."""
+    """A task that is submitted when its result is asked for, by whoever asks."""
 
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._work = work
+    def __init__(self, submit: Callable[[], Task[Result]]) -> None:
+        self._submit = submit
 
     def result(self) -> Result:
         """See ``Task``."""
-        return self._work()
+        return self._submit().result()
 
 
 def in_order(
