@@ -35,6 +35,7 @@ def decompress(data: bytes, model: str | None = None, threads: int = 1, engine: 
 
     Raises:
         DamagedError, ChecksumError: not an intact .fsc file.  ModelNotFoundError: its model is not installed.
+        RefusedError: it needs more memory than FSCOMPRESS_MEMORY, or 4 GiB, allows.
     """
     target = BytesIO()
     decompress_stream(BytesIO(data), target, model, threads, engine)
@@ -61,6 +62,7 @@ def decompress_stream(
 ) -> None:
     """Decodes a binary file object into another; what was written before an error is raised is not to be trusted."""
     from fscompress.codec import CodingOptions, decode_stream
+    from fscompress.settings import memory
     from fscompress.store import finder
 
-    decode_stream(source, target, finder(model), CodingOptions(engine, threads))
+    decode_stream(source, target, finder(model), CodingOptions(engine, threads, memory=memory()))

@@ -4,6 +4,7 @@ Step t codes byte t of every lane; within a step the order is (bit, lane), most 
 """
 
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -59,3 +60,16 @@ def decode_block(block: CodedBlock, predictor: Predictor, progress: Progress) ->
     if not coder.exhausted():
         raise broken(Rule.CODER_END, "words left over", "none", block.offset)
     return plain
+
+
+def cut(source: BinaryIO, n_block: int) -> Iterator[bytes]:
+    """Whole blocks from a source that may give fewer bytes than asked for; the last one may be short."""
+    while True:
+        parts, missing = [], n_block
+        while missing and (part := source.read(missing)):
+            parts.append(part)
+            missing -= len(part)
+        if parts:
+            yield b"".join(parts)
+        if missing:
+            return

@@ -10,16 +10,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import BinaryIO
 
-from fscompress.blocks import Progress, decode_block, encode_block
+from fscompress.blocks import Progress, cut, decode_block, encode_block
 from fscompress.compressibility import is_incompressible
 from fscompress.container import (
     CODED_OVERHEAD,
     RAW_OVERHEAD,
     CodedBlock,
     End,
+    Header,
     ModelRecord,
     RawBlock,
     Reader,
@@ -30,9 +31,11 @@ from fscompress.container import (
 )
 from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import RefusedError
-from fscompress.executor import Executor, LocalExecutor, Networks
+from fscompress.executor import Executor, LocalExecutor, Networks, budgeted, submit_within
 from fscompress.levels import DEFAULT_LEVEL, Plan, level, n_networks, plan, predictor
+from fscompress.memory import Budget
 from fscompress.parallel import Cancel, Done, Task, in_order
+from fscompress.settings import DEFAULT_MEMORY
 
 MODEL_ID_BYTES = 8
 
@@ -48,13 +51,14 @@ class CodingOptions:
     """How to run and, for an encoder, at which level; ``engine`` and ``threads`` never change a byte.
 
     ``level`` and ``block_log2`` (the largest block is 2**block_log2 bytes; None: the level's) are an encoder's choice
-    and recorded in the file.
+    and recorded in the file.  ``memory``: bytes that decoding may take in all, threads included.
     """
 
     engine: str = "auto"
     threads: int = 1
     level: str = DEFAULT_LEVEL
     block_log2: int | None = None
+    memory: int = DEFAULT_MEMORY
 
     def __post_init__(self) -> None:
         level(self.level)
@@ -119,7 +123,7 @@ def encode_stream(
         raise RefusedError(f"level '{chosen.name}' codes with one model (got {len(models)}); choose another level")
     block_log2 = options.block_log2 or chosen.block_log2
     writer, unnamed = Writer(target, block_log2), list(models)
-    parts = _blocks(source, 1 << block_log2)
+    parts = cut(source, 1 << block_log2)
     blocks = (PlainBlock(plain, plan(chosen, len(plain), len(models))) for plain in parts)
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
         submitted = _submit_plain(blocks, Networks(models, options.engine), run, cancel.before(progress))
@@ -149,13 +153,14 @@ def decode_stream(
         executor: as for ``encode_stream``.
     Raises:
         DamagedError, ChecksumError, UnsupportedVersionError, ModelNotFoundError: see docs/FORMAT.md.
+        RefusedError: a block needs more than ``options.memory``.
     """
     began, stats, cancel = time.monotonic(), CodingStats(), Cancel()
-    reader, verifier = Reader(source), Verifier()
+    budget = Budget(options.memory, executor is not None)
+    reader, verifier = Reader(source, budget.admit), Verifier()
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
-        blocks = decodable(reader, find_model, options.engine)
-        submitted = submit_coded(blocks, run, cancel.before(progress))
-        for record, plain in in_order(submitted, run.has_room, cancel.set):
+        blocks = decodable(reader, find_model, options.engine, budget)
+        for record, plain in budgeted(submit_coded(blocks, run, cancel.before(progress), budget), run, budget, cancel):
             if isinstance(record, End):
                 verifier.check(record)
                 continue
@@ -203,11 +208,11 @@ def _write_block(writer: Writer, block: PlainBlock, coded: bytes, unnamed: list[
     return True
 
 
-Decodable = RawBlock | End | tuple[CodedBlock, Networks]
+Decodable = RawBlock | End | tuple[CodedBlock, Networks, int]
 
 
-def decodable(records: Iterable[Record], find_model: FindModel, engine: str) -> Iterator[Decodable]:
-    """Blocks and ends in order; each coded block with the models that its stream names for it."""
+def decodable(records: Iterable[Record], find_model: FindModel, engine: str, budget: Budget) -> Iterator[Decodable]:
+    """Blocks and ends in order; each coded block with the models that its stream names for it and its memory."""
     named: list[ModelRecord] = []
     find = cache(find_model)
     for record in records:
@@ -215,35 +220,27 @@ def decodable(records: Iterable[Record], find_model: FindModel, engine: str) -> 
             named.append(record)
         elif isinstance(record, CodedBlock):
             used = named[: n_networks(record.scheme, record.parameters)]
-            yield record, Networks(tuple(find(each.model_id, each.name) for each in used), engine)
+            networks = Networks(tuple(find(each.model_id, each.name) for each in used), engine)
+            yield record, networks, budget.admit(record, networks.models, networks.key)
+        elif isinstance(record, Header):
+            budget.begin(record.block_log2)
         elif isinstance(record, RawBlock | End):
             named = named if isinstance(record, RawBlock) else []
             yield record
 
 
 def submit_coded(
-    blocks: Iterable[Decodable], executor: Executor, tick: Progress
-) -> Iterator[tuple[RawBlock | CodedBlock | End, Task[bytes]]]:
-    """Blocks and ends, each with the task of its plain bytes."""
+    blocks: Iterable[Decodable], executor: Executor, tick: Progress, budget: Budget
+) -> Iterator[tuple[tuple[RawBlock | CodedBlock | End, int], Task[bytes]]]:
+    """Blocks and ends, each with the memory reserved for it, and the task of its plain bytes."""
     for each in blocks:
         if isinstance(each, tuple):
-            block, networks = each
-            yield block, executor.submit(decode_coded, networks, block, tick)
+            block, networks, need = each
+            submit = partial(executor.submit, decode_coded, networks, block, tick)
+            yield (block, need), submit_within(budget, need, submit)
         elif isinstance(each, RawBlock):
             tick(len(each.plain))
-            yield each, Done(each.plain)
+            budget.reserve(len(each.plain))
+            yield (each, len(each.plain)), Done(each.plain)
         else:
-            yield each, Done(b"")
-
-
-def _blocks(source: BinaryIO, n_block: int) -> Iterator[bytes]:
-    """Whole blocks from a source that may give fewer bytes than asked for; the last one may be short."""
-    while True:
-        parts, missing = [], n_block
-        while missing and (part := source.read(missing)):
-            parts.append(part)
-            missing -= len(part)
-        if parts:
-            yield b"".join(parts)
-        if missing:
-            return
+            yield (each, 0), Done(b"")

@@ -4,14 +4,15 @@ In: a work function of the codec, the networks it needs, a block.  Out: a task t
 changes no byte: a task depends on what is handed to it and on nothing else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
 from fscompress.blocks import Progress
 from fscompress.engine import Engine, EnginePool, IntegerModel
-from fscompress.parallel import Done, Task
+from fscompress.memory import Budget
+from fscompress.parallel import Cancel, Done, Item, Later, Task, in_order
 
 
 class Block(Protocol):
@@ -79,3 +80,17 @@ class LocalExecutor:
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown()
+
+
+def submit_within(budget: Budget, need: int, submit: Callable[[], Task[bytes]]) -> Task[bytes]:
+    """The task that ``submit`` begins: now, or, where it does not fit beside the others, after them."""
+    return submit() if budget.reserve(need) else Later(submit)
+
+
+def budgeted(
+    submitted: Iterable[tuple[tuple[Item, int], Task[bytes]]], executor: Executor, budget: Budget, cancel: Cancel
+) -> Iterator[tuple[Item, bytes]]:
+    """``in_order`` while the memory lasts: pairs of an item and its plain bytes, whose memory is free again."""
+    for (item, need), plain in in_order(submitted, lambda n: executor.has_room(n) and budget.has_room(), cancel.set):
+        budget.release(need)
+        yield item, plain

@@ -63,6 +63,20 @@ class Done(Generic[Result]):
         """See ``Task``."""
 
 
+class Later(Generic[Result]):
+    """A task that is submitted when its result is asked for, by whoever asks."""
+
+    def __init__(self, submit: Callable[[], Task[Result]]) -> None:
+        self._submit = submit
+
+    def result(self) -> Result:
+        """See ``Task``."""
+        return self._submit().result()
+
+    def cancel(self) -> None:
+        """See ``Task``."""
+
+
 def in_order(
     submitted: Iterable[tuple[Item, Task[Result]]], has_room: Callable[[int], bool], abandon: Callable[[], None]
 ) -> Iterator[tuple[Item, Result]]:

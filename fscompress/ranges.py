@@ -12,8 +12,9 @@ from fscompress.blocks import Progress
 from fscompress.codec import CodingOptions, CodingStats, FindModel, decodable, submit_coded
 from fscompress.container import BlockInfo, End, RawBlock, Reader, Record, skim
 from fscompress.errors import RefusedError
-from fscompress.executor import Executor, LocalExecutor
-from fscompress.parallel import Cancel, in_order
+from fscompress.executor import Executor, LocalExecutor, budgeted
+from fscompress.memory import Budget
+from fscompress.parallel import Cancel
 
 
 class _Window:
@@ -62,12 +63,12 @@ def decode_range(
         RefusedError: a negative bound, which counts from the end, and ``source`` cannot be read twice.
     """
     began, stats, cancel = time.monotonic(), CodingStats(), Cancel()
-    window = _Window(*_absolute(source, bounds))
-    reader = Reader(source, window.needs)
+    window, budget = _Window(*_absolute(source, bounds)), Budget(options.memory, executor is not None)
+    reader = Reader(source, budget.admit, window.needs)
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
-        blocks = decodable(window.until_passed(reader), find_model, options.engine)
+        blocks = decodable(window.until_passed(reader), find_model, options.engine, budget)
         at = None
-        for record, plain in in_order(submit_coded(blocks, run, cancel.before(progress)), run.has_room, cancel.set):
+        for record, plain in budgeted(submit_coded(blocks, run, cancel.before(progress), budget), run, budget, cancel):
             if isinstance(record, End):
                 continue
             at = window.skipped if at is None else at

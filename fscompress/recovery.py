@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO
 
 from fscompress.blocks import Progress
@@ -17,9 +18,10 @@ from fscompress.codec import CodingOptions, CodingStats, FindModel, decode_coded
 from fscompress.container import BlockInfo, CodedBlock, ModelRecord, RawBlock, Verifier, block_of
 from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import ChecksumError, DamagedError, ModelNotFoundError
-from fscompress.executor import Executor, LocalExecutor, Networks
+from fscompress.executor import Executor, LocalExecutor, Networks, budgeted, submit_within
 from fscompress.levels import n_networks
-from fscompress.parallel import Cancel, Done, Task, in_order
+from fscompress.memory import Budget
+from fscompress.parallel import Cancel, Done, Task
 from fscompress.survey import Gap, Stream, survey
 
 ANY_MODEL = ModelRecord(b"", "default")  # every id begins with no bytes: what is named by the user, or the default
@@ -82,11 +84,12 @@ def recover_stream(
         UnsupportedVersionError: the input is of a later version of the format.
     """
     began, cancel, result = time.monotonic(), Cancel(), Recovery()
+    budget = Budget(options.memory, executor is not None)
     streams = survey(source)
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
         for stream in streams:
-            tasks = _Tasks(source, stream, find_model, options.engine, run, cancel.before(progress))
-            _write(stream, in_order(tasks.submit(), run.has_room, cancel.set), target, result)
+            tasks = _Tasks(source, stream, find_model, options.engine, run, cancel.before(progress), budget)
+            _write(stream, budgeted(tasks.submit(), run, budget, cancel), target, result)
     result.n_coded = source.seek(0, 2)
     result.seconds = time.monotonic() - began
     return result
@@ -127,33 +130,48 @@ class _Tasks:
     """Decodes the blocks of one stream."""
 
     def __init__(
-        self, source: BinaryIO, stream: Stream, find_model: FindModel, engine: str, run: Executor, tick: Progress
+        self,
+        source: BinaryIO,
+        stream: Stream,
+        find_model: FindModel,
+        engine: str,
+        run: Executor,
+        tick: Progress,
+        budget: Budget,
     ) -> None:
         self._source, self._stream, self._run, self._tick = source, stream, run, tick
-        self._find_model, self._engine = find_model, engine
+        self._find_model, self._engine, self._budget = find_model, engine, budget
         self._named: list[ModelRecord] = []
 
-    def submit(self) -> Iterator[tuple[BlockInfo | Gap, Task[bytes]]]:
-        """Blocks and gaps in order, each with the task of its plain bytes: none for what is lost."""
+    def submit(self) -> Iterator[tuple[tuple[BlockInfo | Gap, int], Task[bytes]]]:
+        """Blocks and gaps in order, each with its memory and the task of its plain bytes: none for what is lost."""
+        self._budget.begin(((self._stream.n_block or 1) - 1).bit_length())
         for piece in self._stream.pieces:
             if isinstance(piece, ModelRecord):
                 self._named.append(piece)
             else:
-                yield piece, self._begin(piece) if isinstance(piece, BlockInfo) else Done(b"")
+                need, task = self._begin(piece) if isinstance(piece, BlockInfo) else (0, Done(b""))
+                yield (piece, need), task
 
-    def _begin(self, head: BlockInfo) -> Task[bytes]:
+    def _begin(self, head: BlockInfo) -> tuple[int, Task[bytes]]:
+        self._budget.admit(head)
         self._source.seek(head.end - head.n_stored)
         try:
             block = block_of(head, self._source.read(head.n_stored))
         except ChecksumError:
-            return Done(b"")
+            return 0, Done(b"")
         if isinstance(block, RawBlock):
             self._tick(head.n_plain)
-            return Done(block.plain)
+            self._budget.reserve(head.n_plain)
+            return head.n_plain, Done(block.plain)
         with suppress(DamagedError):
             models = self._models(n_networks(block.scheme, block.parameters))
-            return self._run.submit(attempt, Networks(models, self._engine), block, self._tick) if models else Done(b"")
-        return Done(b"")
+            if models:
+                networks = Networks(models, self._engine)
+                need = self._budget.admit(block, models, networks.key)
+                submit = partial(self._run.submit, attempt, networks, block, self._tick)
+                return need, submit_within(self._budget, need, submit)
+        return 0, Done(b"")
 
     def _models(self, n: int) -> tuple[IntegerModel, ...]:
         """Of the records that name them; where these are lost, one model may be guessed: a wrong one is noticed."""

@@ -1,13 +1,18 @@
 """Environment variables, all of them: each sets a default and none changes a byte that is written.
 
 FSCOMPRESS_CACHE: folder for compiled kernels and downloaded corpora.  FSCOMPRESS_MODELS: folder searched for models
-before the ones that ship with the package.  FSCOMPRESS_THREADS: default of ``-T``.
+before the ones that ship with the package.  FSCOMPRESS_THREADS: default of ``-T``.  FSCOMPRESS_MEMORY: default of
+``--memory``.
 """
 
 import os
+import re
 from pathlib import Path
 
 from fscompress.errors import RefusedError
+
+DEFAULT_MEMORY = 4 << 30  # bytes that decoding may take; docs/FORMAT.md, section 8
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def cache_folder() -> Path:
@@ -32,3 +37,20 @@ def threads() -> int:
     if not chosen.isdigit() or int(chosen) < 1:
         raise RefusedError(f"FSCOMPRESS_THREADS: must be a positive number (got '{chosen}')")
     return int(chosen)
+
+
+def memory() -> int:
+    """FSCOMPRESS_MEMORY in bytes, else 4 GiB."""
+    chosen = os.environ.get("FSCOMPRESS_MEMORY")
+    if not chosen:
+        return DEFAULT_MEMORY
+    size = parse_size(chosen)
+    if size is None:
+        raise RefusedError(f"FSCOMPRESS_MEMORY: must be a size such as 512M or 2G (got '{chosen}')")
+    return size
+
+
+def parse_size(word: str) -> int | None:
+    """Bytes in a positive number with or without K, M, G or T (powers of 1024, also KiB or kb); None for others."""
+    match = re.fullmatch(r"([0-9]{1,15})([KMGT]?)(I?B)?", word.upper())
+    return int(match[1]) << _UNITS[match[2]] if match and int(match[1]) else None

@@ -7,7 +7,7 @@ import click
 from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, decode_jobs
-from fscompress.cli.options import engine_option, known_model_option, talks, threads_option, writes
+from fscompress.cli.options import engine_option, known_model_option, memory_option, talks, threads_option, writes
 from fscompress.cli.partial import Judge, range_decoder, range_option, recover_option, recoverer, refuse_contradictions
 from fscompress.cli.scheduler import cluster, scheduler_option
 from fscompress.cli.transfer import Convert, Progress, Transfer, run_jobs
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @known_model_option
 @engine_option
 @threads_option
+@memory_option
 @scheduler_option
 @recover_option
 @range_option
@@ -37,6 +38,7 @@ def decode(
     model: str | None,
     engine: str,
     threads: int | None,
+    memory: int,
     scheduler: str | None,
     recover: bool,
     bounds: slice | None,
@@ -55,7 +57,7 @@ def decode(
     refuse_contradictions(recover, bounds, remove)
     jobs = decode_jobs(words, Destination(output, to_stdout))
     with cluster(scheduler, lambda found: _read(found, model)) as executor:
-        run_on = (model, engine, threads or settings.threads())
+        run_on = (model, engine, threads or settings.threads(), memory)
         if bounds is not None:
             convert = range_decoder(*run_on, bounds, executor)
         else:
@@ -70,13 +72,14 @@ def _read(found: "IntegerModel", given: str | None) -> bytes:
     return read_joined(store.find_by_id(found.id, found.name, store.find_model(given) if given else None))
 
 
-def decoder(model: str | None, engine: str, threads: int, executor: "Executor | None" = None) -> Convert:
+def decoder(model: str | None, engine: str, threads: int, memory: int, executor: "Executor | None" = None) -> Convert:
     """The conversion that ``decode`` and ``test`` share; models are loaded once each."""
     find_model = store.finder(model)
 
     def convert(source: BinaryIO, target: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, decode_stream
 
-        return decode_stream(source, target, find_model, CodingOptions(engine, threads), progress, executor)
+        options = CodingOptions(engine, threads, memory=memory)
+        return decode_stream(source, target, find_model, options, progress, executor)
 
     return convert

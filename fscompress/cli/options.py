@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from fscompress import settings
 from fscompress.cli.console import Console
 
 Command = Callable[..., Any]
@@ -31,7 +32,21 @@ engine_option = click.option(
 threads_option = click.option(
     "-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads; the bytes do not depend on it."
 )
+memory_option = click.option(
+    "--memory", metavar="SIZE", callback=lambda _context, _parameter, word: _size(word),
+    help="Memory that decoding may take, such as 512M or 2G: threads wait, then it is refused.  [default: 4G]",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on stdout.")
+
+
+def _size(word: str | None) -> int:
+    """Bytes; the setting's where the option is not given."""
+    if word is None:
+        return settings.memory()
+    size = settings.parse_size(word)
+    if size is None:
+        raise click.BadParameter(f"'{word}' is not a size such as 512M or 2G.")
+    return size
 
 
 def talks(command: Command) -> Command:

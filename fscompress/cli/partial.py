@@ -50,7 +50,7 @@ def refuse_contradictions(recover: bool, bounds: slice | None, remove: bool) -> 
 
 
 def range_decoder(
-    model: str | None, engine: str, threads: int, bounds: slice, executor: "Executor | None" = None
+    model: str | None, engine: str, threads: int, memory: int, bounds: slice, executor: "Executor | None" = None
 ) -> Convert:
     """The conversion of ``--range``."""
     find_model = store.finder(model)
@@ -59,12 +59,13 @@ def range_decoder(
         from fscompress.codec import CodingOptions
         from fscompress.ranges import decode_range
 
-        return decode_range(source, target, find_model, bounds, CodingOptions(engine, threads), progress, executor)
+        options = CodingOptions(engine, threads, memory=memory)
+        return decode_range(source, target, find_model, bounds, options, progress, executor)
 
     return convert
 
 
-def recoverer(model: str | None, engine: str, threads: int, executor: "Executor | None" = None) -> Convert:
+def recoverer(model: str | None, engine: str, threads: int, memory: int, executor: "Executor | None" = None) -> Convert:
     """The conversion of ``--recover``, whose statistics are a ``Recovery``; what cannot be sought is copied first."""
     find_model = store.finder(model)
 
@@ -72,7 +73,7 @@ def recoverer(model: str | None, engine: str, threads: int, executor: "Executor 
         from fscompress.codec import CodingOptions
         from fscompress.recovery import recover_stream
 
-        options = CodingOptions(engine, threads)
+        options = CodingOptions(engine, threads, memory=memory)
         if source.seekable():
             return recover_stream(source, target, find_model, options, progress, executor)
         with tempfile.TemporaryFile() as copy:

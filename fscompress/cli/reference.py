@@ -39,6 +39,7 @@ checked; after a failure or an interruption there is no trace of it.
 | `FSCOMPRESS_CACHE` | the folder of compiled kernels and downloaded corpora |
 | `FSCOMPRESS_MODELS` | a folder searched for models before those that ship with the program |
 | `FSCOMPRESS_THREADS` | `-T` |
+| `FSCOMPRESS_MEMORY` | `--memory` |
 
 No variable and none of `-T`, `--engine` and `--scheduler` changes a byte that is written.
 

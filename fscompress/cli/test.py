@@ -7,7 +7,7 @@ import click
 from fscompress import settings
 from fscompress.cli.console import Console, about
 from fscompress.cli.decode import decoder
-from fscompress.cli.options import engine_option, known_model_option, talks, threads_option
+from fscompress.cli.options import engine_option, known_model_option, memory_option, talks, threads_option
 from fscompress.cli.transfer import announce_compilation, each, shown
 from fscompress.files import STANDARD, open_input
 
@@ -18,12 +18,19 @@ from fscompress.files import STANDARD, open_input
 @known_model_option
 @engine_option
 @threads_option
+@memory_option
 @talks
 def test(
-    files: tuple[str, ...], force: bool, model: str | None, engine: str, threads: int | None, console: Console
+    files: tuple[str, ...],
+    force: bool,
+    model: str | None,
+    engine: str,
+    threads: int | None,
+    memory: int,
+    console: Console,
 ) -> None:
     """Decode each FILE (stdin without one, or with -) without writing anything, and say whether it is intact."""
-    convert = decoder(model, engine, threads or settings.threads())
+    convert = decoder(model, engine, threads or settings.threads(), memory)
 
     def check(name: str) -> None:
         with (

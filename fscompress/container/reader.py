@@ -15,13 +15,20 @@ Record = Header | ModelRecord | RawBlock | CodedBlock | BlockInfo | End
 class Reader:
     """Iterates over the records of an input; at most one payload is in memory.
 
+    ``admit`` is called with the head of each block before its payload is read, and may raise to refuse it.
+
     Raises what docs/FORMAT.md section 9 lists, but for R28 and R29 (``CodedBlock.check``, ``Verifier``), R30 and R31
     (the codec).  After a ChecksumError (a damaged raw block) iteration may go on; after any other it is exhausted.
     A block that is not ``wanted`` is passed over as by ``skim``: its BlockInfo takes its place.
     """
 
-    def __init__(self, source: BinaryIO, wanted: Callable[[BlockInfo], bool] | None = None) -> None:
-        self._source, self._wanted = ByteSource(source), wanted
+    def __init__(
+        self,
+        source: BinaryIO,
+        admit: Callable[[BlockInfo], object] | None = None,
+        wanted: Callable[[BlockInfo], bool] | None = None,
+    ) -> None:
+        self._source, self._admit, self._wanted = ByteSource(source), admit, wanted
         self._heads = read_heads(self._source)
 
     @property
@@ -39,6 +46,8 @@ class Reader:
         if self._wanted and not self._wanted(head):
             self._source.skip(head.n_stored, Rule.SHORT_PAYLOAD)
             return head
+        if self._admit:
+            self._admit(head)
         payload = self._source.read(head.n_stored, Rule.SHORT_PAYLOAD)
         return block_of(head, payload)
 

@@ -66,6 +66,11 @@ class CodedBlock:
     coded: bytes = field(repr=False)
     offset: int = 0
 
+    @property
+    def n_stored(self) -> int:
+        """Length of ``coded``."""
+        return len(self.coded)
+
     def check(self, plain: bytes) -> None:
         """Raises ChecksumError (R28) unless ``plain``, decoded from this block, is what was encoded."""
         got = zlib.crc32(plain)

@@ -10,6 +10,7 @@ EMBEDDING_MAX = 127
 HIDDEN_MAX = 127  # |h8|
 HIDDEN_OFFSET = 128  # a product reads h8 + 128 as u8
 
+MULTIPLIER_MAX = (1 << 31) - 1
 PRODUCT_SHIFT = 32  # x = (accumulator * multiplier) >> 32
 X_MAX = (1 << 24) - 1  # |x| of a gate, certified for every row; |c| by saturation
 CELL_Q = 16

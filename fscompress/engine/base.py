@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import I32, IntegerModel
-from fscompress.errors import EngineError
 
 Symbols = npt.NDArray[np.uint8]
 
@@ -51,6 +51,5 @@ def canary_hash(engine: Engine, canary: Symbols) -> str:
 def check_canary(engine: Engine, model: IntegerModel, name: str) -> None:
     """Raises EngineError if this engine, on this machine, does not compute what the model's maker's did."""
     if canary_hash(engine, model.canary) != model.canary_hash:
-        raise EngineError(
-            f"engine '{name}': self-test with model '{model.name}' failed on this machine; try --engine reference"
-        )
+        what = f"engine '{name}': self-test with model '{model.name}' failed on this machine; try --engine reference"
+        raise broken_model(ModelRule.CANARY, what)

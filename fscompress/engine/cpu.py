@@ -71,6 +71,10 @@ class CpuEngine:
         """See ``Engine.advance``."""
         self._engine.advance(symbols)
 
+    def release(self) -> None:
+        """Gives the buffers of the last block back; ``start`` makes new ones."""
+        self.__dict__.pop("_engine", None)
+
     def states(self) -> list[tuple[I32, I32]]:
         """Copies of (h, c), int32 [S, H], of the fast and the slow cells."""
         return self._engine.states.copies()

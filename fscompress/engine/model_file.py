@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.spec import FAST, SLOW, IntegerCell, IntegerModel, input_table
+from fscompress.engine.model_rules import ModelRule, broken_model
+from fscompress.engine.spec import FAST, SLOW, IntegerCell, IntegerModel, check_array, input_table
 from fscompress.errors import ModelFileError, UnsupportedVersionError
 from fscompress.parts import read_joined, size
 
@@ -32,6 +33,8 @@ _DTYPES = {
     "initial.slow": np.int32,
     "canary": np.uint8,
 }
+_LIMITS = {"n_cells": (3, 64), "output_shift": (16, 32)}
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _CELL_DTYPES = {
     "weight": np.int8,
     "multiplier": np.int32,
@@ -66,7 +69,7 @@ def read_model(path: Path) -> IntegerModel:
     """
     try:
         if size(path) > MAX_FILE_BYTES:
-            raise ModelFileError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes")
+            raise broken_model(ModelRule.LARGE, f"{path}: larger than {MAX_FILE_BYTES:,} bytes")
         data = read_joined(path)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
@@ -77,45 +80,65 @@ def read_model(path: Path) -> IntegerModel:
 
 
 def parse_model(data: bytes) -> IntegerModel:
-    """The model in the bytes of a model file; raises as ``read_model``."""
+    """The model in the bytes of a model file; raises as ``read_model``, by the rules of INTEGER.md section 2.1."""
     try:
         tensors = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         metadata = {str(k): str(v) for k, v in header.get("__metadata__", {}).items()}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"not a readable safetensors file ({error})") from error
+        raise broken_model(ModelRule.SAFETENSORS, f"not a readable safetensors file ({error})") from error
     if metadata.get("architecture") != "fs-lstm" or "scheme" not in metadata:
-        raise ModelFileError("not a model of this program (no fs-lstm scheme in its metadata)")
+        what = "not a model of this program (no fs-lstm scheme in its metadata)"
+        raise broken_model(ModelRule.ARCHITECTURE, what)
     if metadata["scheme"] != str(q.SCHEME):
-        raise UnsupportedVersionError(f"integer scheme {metadata['scheme']}; this build knows {q.SCHEME}; upgrade")
-    try:
-        return _assemble(tensors, metadata, hashlib.sha256(data).digest())
-    except (KeyError, ValueError, IndexError) as error:
-        raise ModelFileError(f"incomplete model ({error!r})") from error
+        what = f"integer scheme {metadata['scheme'][:99]!r}; this build knows {q.SCHEME}; upgrade"
+        raise broken_model(ModelRule.SCHEME, what)
+    return _assemble(_typed(tensors, _n_cells(metadata)), metadata, hashlib.sha256(data).digest())
 
 
-def _assemble(tensors: dict[str, Any], metadata: dict[str, str], digest: bytes) -> IntegerModel:
-    def take(name: str, dtype: Any) -> Any:
-        tensor = tensors[name]
-        if tensor.dtype != dtype:
-            raise ModelFileError(f"tensor {name} is {tensor.dtype}, expected {np.dtype(dtype)}")
-        return tensor
-
+def _n_cells(metadata: dict[str, str]) -> int:
+    """``n_cells``; all metadata that a model needs is checked."""
+    missing = {"name", "n_cells", "output_shift", "canary_hash"} - metadata.keys()
+    if missing:
+        raise broken_model(ModelRule.METADATA, f"incomplete model (no {min(missing)} in its metadata)")
     if not NAME.fullmatch(metadata["name"]):
-        raise ModelFileError(f"model name {metadata['name'][:99]!r} is not of the form {NAME.pattern}")
-    n_cells = int(metadata["n_cells"])
-    if not 3 <= n_cells <= 64:
-        raise ModelFileError(f"{n_cells} cells are out of range")
-    t = {name: take(name, dtype) for name, dtype in _DTYPES.items()}
+        what = f"model name {metadata['name'][:99]!r} is not of the form {NAME.pattern}"
+        raise broken_model(ModelRule.METADATA, what)
+    for key, (low, high) in _LIMITS.items():
+        word = metadata[key]
+        if not _NUMBER.fullmatch(word) or not low <= int(word) <= high:
+            raise broken_model(ModelRule.METADATA, f"{key} {word[:99]!r} is not in {low}..{high}")
+    return int(metadata["n_cells"])
+
+
+def _typed(tensors: dict[str, Any], n_cells: int) -> dict[str, Any]:
+    """The tensors, all that a model of so many cells needs and no others, each of its type."""
+    cells = {f"cell.{i}.{key}": dtype for i in range(n_cells) for key, dtype in _CELL_DTYPES.items()}
+    for name, dtype in (_DTYPES | cells).items():
+        if name not in tensors:
+            raise broken_model(ModelRule.MISSING, f"incomplete model (no tensor {name})")
+        if tensors[name].dtype != dtype:
+            what = f"tensor {name} is {tensors[name].dtype}, expected {np.dtype(dtype)}"
+            raise broken_model(ModelRule.DTYPE, what)
+    strange = tensors.keys() - _DTYPES.keys() - cells.keys()
+    if strange:
+        raise broken_model(ModelRule.STRANGE, f"tensor {min(strange)[:99]!r} is none of this model's")
+    return tensors
+
+
+def _assemble(t: dict[str, Any], metadata: dict[str, str], digest: bytes) -> IntegerModel:
     cells = tuple(
-        IntegerCell(**{key: take(f"cell.{i}.{key}", dtype) for key, dtype in _CELL_DTYPES.items()})
-        for i in range(n_cells)
+        IntegerCell(**{key: t[f"cell.{i}.{key}"] for key in _CELL_DTYPES}) for i in range(int(metadata["n_cells"]))
     )
     embedding, weight, multiplier = t["embedding"], t["input.weight"], t["input.multiplier"]
     if embedding.ndim != 2 or len(embedding) != 256 or not 1 <= embedding.shape[1] <= q.MAX_SIZE:
-        raise ModelFileError(f"embedding has shape {embedding.shape}")
-    if weight.shape != (len(cells[0].weight), embedding.shape[1]) or multiplier.shape != weight.shape[:1]:
-        raise ModelFileError(f"input weight and multiplier have shapes {weight.shape} and {multiplier.shape}")
+        raise broken_model(ModelRule.SHAPE, f"embedding has shape {embedding.shape}")
+    rows = cells[0].weight.shape[:1]
+    check_array("input weight", weight, (*rows, embedding.shape[1]), -q.WEIGHT_MAX, q.WEIGHT_MAX)
+    check_array("input multiplier", multiplier, rows, 1, q.MULTIPLIER_MAX)
+    for name in ("initial.fast", "initial.slow"):
+        if t[name].ndim != 2 or len(t[name]) != 2:
+            raise broken_model(ModelRule.SHAPE, f"{name} has shape {t[name].shape}")
     return IntegerModel(
         name=metadata["name"],
         id=digest,

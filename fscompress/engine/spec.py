@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fscompress.engine import arithmetic as q
-from fscompress.errors import ModelFileError
+from fscompress.engine.model_rules import ModelRule, broken_model
 
 Array = npt.NDArray[np.generic]
 I8 = npt.NDArray[np.int8]
@@ -86,9 +86,13 @@ class IntegerModel:
         return sum(cell.weight.size for cell in self.cells) + self.output.size
 
     def __post_init__(self) -> None:
+        if len(self.cells) < 3 or any(cell.weight.ndim != 2 for cell in self.cells):
+            what = f"model '{self.name}': {len(self.cells)} cells, or a weight of a shape that is no matrix"
+            raise broken_model(ModelRule.SHAPE, what)
         f, s = self.fast_size, self.slow_size
-        if len(self.cells) < 3 or not 1 <= f <= q.MAX_SIZE or not 1 <= s <= q.MAX_SIZE:
-            raise ModelFileError(f"model '{self.name}': {len(self.cells)} cells of {f} and {s} units are out of range")
+        if not 1 <= f <= q.MAX_SIZE or not 1 <= s <= q.MAX_SIZE:
+            what = f"model '{self.name}': {len(self.cells)} cells of {f} and {s} units are out of range"
+            raise broken_model(ModelRule.SHAPE, what)
         widths = [f, f + s, f + s] + [f] * (len(self.cells) - 3)
         sizes = [f, s, f] + [f] * (len(self.cells) - 3)
         for i, (cell, width, size) in enumerate(zip(self.cells, widths, sizes, strict=True)):
@@ -101,13 +105,10 @@ class IntegerModel:
         self._certify()
 
     def _shape(self, what: str, array: Array, shape: tuple[int, ...], low: int, high: int) -> None:
-        if array.shape != shape:
-            raise ModelFileError(f"model '{self.name}': {what} has shape {array.shape}, expected {shape}")
-        if array.size and (int(array.min()) < low or int(array.max()) > high):
-            raise ModelFileError(f"model '{self.name}': {what} leaves its bounds [{low}, {high}]")
+        check_array(f"model '{self.name}': {what}", array, shape, low, high)
 
     def _check_cell(self, i: int, cell: IntegerCell, width: int, size: int) -> None:
-        top = (1 << 31) - 1
+        top = q.MULTIPLIER_MAX
         self._shape(f"cell {i} weight", cell.weight, (N_GATES * size, width), -q.WEIGHT_MAX, q.WEIGHT_MAX)
         self._shape(f"cell {i} multiplier", cell.multiplier, (N_GATES * size,), 1, top)
         self._shape(f"cell {i} epsilon", cell.epsilon, (N_GATES + 1,), 1, 1 << 48)
@@ -116,13 +117,14 @@ class IntegerModel:
         self._shape(f"cell {i} keep", cell.keep, (2,), 0, 1 << q.PROBABILITY_Q)
 
     def _check_output(self, f: int) -> None:
-        top, unit = (1 << 31) - 1, 1 << q.PROBABILITY_Q
+        top, unit = q.MULTIPLIER_MAX, 1 << q.PROBABILITY_Q
         self._shape("table", self.table, (256, N_GATES * f), -q.X_MAX, q.X_MAX)
         self._shape("output weight", self.output, (256, f), -q.WEIGHT_MAX, q.WEIGHT_MAX)
         self._shape("output multiplier", self.output_multiplier, (256,), 1, top)
         self._shape("output bias", self.output_bias, (256,), -(1 << 24), 1 << 24)
         if not 16 <= self.output_shift <= q.PRODUCT_SHIFT:
-            raise ModelFileError(f"model '{self.name}': output shift {self.output_shift} is not in 16..32")
+            what = f"model '{self.name}': output shift {self.output_shift} is not in 16..32"
+            raise broken_model(ModelRule.METADATA, what)
         self._shape("sigmoid table", self.sigmoid, (q.TABLE_SIZE,), 0, unit - 1)
         self._shape("tanh table", self.tanh, (q.TABLE_SIZE,), -unit + 1, unit - 1)
         self._shape("exp2 table", self.exp2, (q.EXP2_SIZE,), 1, 1 << q.EXP2_BITS)
@@ -134,11 +136,21 @@ class IntegerModel:
             x = (reach * cell.multiplier >> q.PRODUCT_SHIFT) + 1
             x += np.abs(self.table.astype(np.int64)).max(axis=0) if i == 0 else 0
             if int(x.max()) > q.X_MAX:
-                raise ModelFileError(f"model '{self.name}': cell {i} can reach {int(x.max())}, above {q.X_MAX}")
+                what = f"model '{self.name}': cell {i} can reach {int(x.max())}, above {q.X_MAX}"
+                raise broken_model(ModelRule.CELL_BOUND, what)
         reach = q.HIDDEN_MAX * np.abs(self.output.astype(np.int64)).sum(axis=1)
         logit = (reach * self.output_multiplier >> self.output_shift) + 1 + np.abs(self.output_bias.astype(np.int64))
         if int(logit.max()) >= 1 << 30:
-            raise ModelFileError(f"model '{self.name}': a logit can reach {int(logit.max())}, above 2**30")
+            what = f"model '{self.name}': a logit can reach {int(logit.max())}, above 2**30"
+            raise broken_model(ModelRule.LOGIT_BOUND, what)
+
+
+def check_array(what: str, array: Array, shape: tuple[int, ...], low: int, high: int) -> None:
+    """Raises ModelFileError unless ``array`` has that shape and no value outside ``low``..``high``."""
+    if array.shape != shape:
+        raise broken_model(ModelRule.SHAPE, f"{what} has shape {array.shape}, expected {shape}")
+    if array.size and (int(array.min()) < low or int(array.max()) > high):
+        raise broken_model(ModelRule.VALUE, f"{what} leaves its bounds [{low}, {high}]")
 
 
 def input_table(embedding: I8, weight: I8, multiplier: I32) -> I32:

@@ -96,6 +96,12 @@ class MixerSettings:
         return MixerSettings(rate, lanes, n_networks, table_log2, sse_log2, contexts, packed[10], packed[11])
 
     @staticmethod
+    def table_bytes(packed: bytes) -> int:
+        """Bytes of the two tables whose sizes 12 parameter bytes choose; what is out of range counts as the largest."""
+        table_log2, sse_log2 = min(packed[2], 24), min(packed[3], 16)
+        return (64 << table_log2) + (264 << sse_log2)
+
+    @staticmethod
     def networks_in(packed: bytes) -> int:
         """The number of networks of 12 parameter bytes, whatever else they hold."""
         return packed[1]

@@ -1,5 +1,7 @@
 """Model files: what is written is read; anything damaged, foreign or incomplete is refused with a reason."""
 
+import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,9 +15,12 @@ from safetensors.numpy import load, save
 from fscompress.container import layout
 from fscompress.engine import load_model
 from fscompress.engine import model_file as files
+from fscompress.engine.base import check_canary
 from fscompress.engine.model_file import parse_model, write_model
-from fscompress.errors import ModelFileError, UnsupportedVersionError
-from tests.helpers import TINY, noise, tiny
+from fscompress.engine.model_rules import ModelRule
+from fscompress.engine.reference import ReferenceEngine
+from fscompress.errors import FscompressError, ModelFileError, UnsupportedVersionError
+from tests.helpers import GOLDEN, TINY, noise, tiny
 
 DATA = TINY.read_bytes()
 TENSORS: dict[str, Any] = load(DATA)
@@ -184,3 +189,24 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(files.MAX_FILE_BYTES + 1)
     with pytest.raises(ModelFileError, match="larger than"):
         load_model(path)
+
+
+MANIFEST = json.loads((GOLDEN / "v1" / "manifest.json").read_text(encoding="utf-8"))["models"]
+RULES = {rule.code: rule for rule in ModelRule}
+
+
+@pytest.mark.parametrize("entry", MANIFEST, ids=lambda entry: entry["name"])
+def test_golden_models_are_refused(entry: dict[str, Any]) -> None:
+    data = gzip.decompress((GOLDEN / "v1" / "models" / f"{entry['name']}.safetensors.gz").read_bytes())
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["length"], entry["sha256"])
+    rule = RULES[entry["rule"]]
+    with pytest.raises(FscompressError) as caught:
+        check_canary(ReferenceEngine(parse_model(data)), parse_model(data), "reference")
+    assert type(caught.value) is rule.error
+    assert str(caught.value).endswith(f"[{rule.code}]")
+
+
+def test_every_rule_has_a_golden_model() -> None:
+    assert {entry["rule"] for entry in MANIFEST} == RULES.keys() - {ModelRule.LARGE.code}
+    listed = {f"{entry['name']}.safetensors.gz" for entry in MANIFEST}
+    assert listed == {path.name for path in (GOLDEN / "v1" / "models").iterdir()}

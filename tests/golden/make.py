@@ -27,6 +27,7 @@ from fscompress.levels import Plan, predictor
 from fscompress.mixer.priors import STORED
 from fscompress.mixer.settings import ALL_CONTEXTS
 from tests.golden import ratio
+from tests.golden.make_models import write_models
 from tests.helpers import GOLDEN, OTHER, TINY, blank_plan, cpu, encode, other, tiny
 
 PRIMER = b"The statement is executed once. The value of the expression is the object that the name is bound to.\n\n"
@@ -160,7 +161,7 @@ def accepted() -> list[Accepted]:
     turns.append((part, blank_plan("normal", len(part)), 1))
     every = {"lanes": 5, "contexts": ALL_CONTEXTS, "sets": 255, "table_log2": 4}
     plain = {"sse_log2": 0, "contexts": 0b1010101}
-    models = [tiny(), other()]
+    models, stored = [tiny(), other()], encode(SHORT, level="normal", block_log2=12)
     return [
         Accepted("empty", encode(b""), b"", "the empty text", 19),
         Accepted("one-byte", encode(b"a"), b"a", "one byte, stored raw", 19),
@@ -182,6 +183,7 @@ def accepted() -> list[Accepted]:
         Accepted("two-models", with_mixer(part, "best", 2), part, "two networks and a mixer"),
         Accepted("both-schemes", stream(*both), SHORT + part, "a block of each coding scheme"),
         Accepted("two-models-in-turn", stream(*turns, n_models=2), part + SHORT + part, "two networks, then one"),
+        Accepted("stored-short", stored, SHORT, "a line at level normal as written", 12, "normal"),
         Accepted(
             "stored-normal", encode(TEXT, level="normal", block_log2=22), TEXT, "level normal as written", 22, "normal"
         ),
@@ -323,6 +325,7 @@ def make_files() -> None:
         "priors": hashlib.sha256(STORED.read_bytes()).hexdigest(),
         "accept": write(folder / "accept", accepted()),
         "reject": write(folder / "reject", rejected()),
+        "models": write_models(folder / "models"),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 

@@ -26,6 +26,7 @@ SLOW = pytest.mark.slow  # a canary for each file, on the CPU where there is no 
 RULES = {rule.code: rule for rule in Rule}
 accepted = pytest.mark.parametrize("entry", MANIFEST["accept"], ids=lambda entry: entry["name"])
 rejected = pytest.mark.parametrize("entry", MANIFEST["reject"], ids=lambda entry: entry["name"])
+STORED_NAMES = {"stored-short", "stored-normal", "stored-best"}
 Find = Callable[[bytes, str], IntegerModel]
 
 
@@ -137,6 +138,7 @@ def test_what_the_files_cover() -> None:
         "two-models": 1,
         "both-schemes": 2,
         "two-models-in-turn": 3,
+        "stored-short": 1,
         "stored-normal": 1,
         "stored-best": 2,
     }
@@ -144,7 +146,7 @@ def test_what_the_files_cover() -> None:
     assert schemes["both-schemes"] == [0, 1]
     assert schemes["two-models-in-turn"] == [1, 0, 1]
     mixers = {name: [MixerSettings.unpack(b.parameters) for b in found if b.scheme] for name, found in coded.items()}
-    assert {name for name, found in mixers.items() if any(m.priors for m in found)} == {"stored-normal", "stored-best"}
+    assert {name for name, found in mixers.items() if any(m.priors for m in found)} == STORED_NAMES
     assert len({m.rate for found in mixers.values() for m in found}) == 2
     assert [m.n_networks for m in mixers["two-models-in-turn"]] == [2, 1]
     assert mixers["mixed-lanes"][0].context_ids == tuple(range(31))

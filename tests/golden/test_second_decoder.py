@@ -1,0 +1,96 @@
+"""docs/reference_decoder.py decodes and refuses what the program does, and shares no code with it."""
+
+import ast
+import gzip
+import hashlib
+import json
+import subprocess
+import sys
+from functools import cache
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.helpers import GOLDEN, OTHER, TINY
+
+DECODER = ROOT / "docs" / "reference_decoder.py"
+V1 = GOLDEN / "v1"
+MANIFEST: dict[str, Any] = json.loads((V1 / "manifest.json").read_text(encoding="utf-8"))
+SLOW = {"mixed-best", "stored-best"}  # seconds each; what remains has each scheme, stored priors and two networks
+
+
+def entries(kind: str) -> list[Any]:
+    return [
+        pytest.param(entry, id=entry["name"], marks=[pytest.mark.slow] if entry["name"] in SLOW else [])
+        for entry in MANIFEST[kind]
+    ]
+
+
+@cache
+def second() -> ModuleType:
+    spec = util.spec_from_file_location("reference_decoder", DECODER)
+    assert spec
+    assert spec.loader
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def models() -> dict[bytes, Any]:
+    loaded = [second().Model(path.read_bytes()) for path in (TINY, OTHER)]
+    return {model.id: model for model in loaded}
+
+
+def stream(kind: str, entry: dict[str, Any]) -> bytes:
+    return (V1 / kind / f"{entry['name']}.fsc").read_bytes()
+
+
+def test_it_imports_the_standard_library_and_numpy_alone() -> None:
+    found = set()
+    for node in ast.walk(ast.parse(DECODER.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).split(".")[0])
+    assert found <= sys.stdlib_module_names | {"numpy"}
+    assert "importlib" not in found
+
+
+@pytest.mark.parametrize("entry", entries("accept"))
+def test_decodes(entry: dict[str, Any]) -> None:
+    plain = second().decode(stream("accept", entry), models())
+    assert (len(plain), hashlib.sha256(plain).hexdigest()) == (entry["plain_length"], entry["plain_sha256"])
+
+
+@pytest.mark.parametrize("entry", entries("reject"))
+def test_refuses(entry: dict[str, Any]) -> None:
+    with pytest.raises(second().Refused) as caught:
+        second().decode(stream("reject", entry), models())
+    assert caught.value.code == entry["rule"]
+
+
+@pytest.mark.parametrize("entry", entries("models"))
+def test_refuses_models(entry: dict[str, Any]) -> None:
+    data = gzip.decompress((V1 / "models" / f"{entry['name']}.safetensors.gz").read_bytes())
+    with pytest.raises(second().Refused) as caught:
+        second().Model(data)
+    assert caught.value.code == entry["rule"]
+
+
+def test_command_line(tmp_path: Path) -> None:
+    def run(data: bytes, *paths: Path) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, str(DECODER), *map(str, paths)]
+        return subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
+
+    good, bad = ((V1 / path).read_bytes() for path in ("accept/one-byte.fsc", "reject/r31-unknown-model.fsc"))
+    assert (run(good, TINY).returncode, run(good, TINY).stdout) == (0, b"a")
+    refused = run(bad, TINY)
+    assert (refused.returncode, refused.stdout) == (4, b"")
+    assert refused.stderr.decode().splitlines() == ["refused [R31]"]
+    assert run(good).returncode == 2
+    assert run(good, tmp_path / "none").returncode == 1
