@@ -27,29 +27,34 @@ def temporary_beside(target: Path) -> Iterator[tuple[Path, int]]:
     Raises OSError that names ``target``.
     """
     _sweep(target.parent)
-    temporary, descriptor = _create_beside(target)
-    try:
+    temporary, descriptor = _new_name(target), None
+    try:  # from here on: a signal may come before the descriptor is known
+        while descriptor is None:
+            descriptor = _create(temporary, target)
+            if not temporary.exists():  # a sweeper came before the lock
+                os.close(descriptor)
+                temporary, descriptor = _new_name(target), None
         yield temporary, descriptor
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
-        os.close(descriptor)  # last, so that the lock holds as long as the name
+        if descriptor is not None:
+            os.close(descriptor)  # last, so that the lock holds as long as the name
 
 
-def _create_beside(target: Path) -> tuple[Path, int]:
-    # Its own short name, not one made from the target's: that may already have the longest length allowed.
-    while True:
-        temporary = target.parent / f"{_BEGIN}{secrets.token_hex(8)}{_END}"
-        try:
-            descriptor = os.open(temporary, _FLAGS, 0o600)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(target)) from error
-        _lock(descriptor, wait=True)  # for a sweeper that came between
-        if temporary.exists():
-            return temporary, descriptor
-        os.close(descriptor)
+def _new_name(target: Path) -> Path:
+    """Its own short name, not one made from the target's: that may already have the longest length allowed."""
+    return target.parent / f"{_BEGIN}{secrets.token_hex(8)}{_END}"
+
+
+def _create(temporary: Path, target: Path) -> int:
+    """A locked descriptor of the new file; raises OSError that names ``target``."""
+    try:
+        descriptor = os.open(temporary, _FLAGS, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    _lock(descriptor, wait=True)
+    return descriptor
 
 
 def _lock(descriptor: int, wait: bool) -> bool:

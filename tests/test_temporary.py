@@ -103,3 +103,13 @@ def test_replacing(here: Path) -> None:
         os.umask(before)
     assert target.read_bytes() == b"new"
     assert modes(here) == {"model": 0o640}
+
+
+def test_an_interruption_before_the_file_is_locked_leaves_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_descriptor: int, wait: bool) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(temporary, "_lock", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(here / "out")
+    assert not modes(here)
