@@ -46,7 +46,8 @@ def this_machine() -> Machine:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     versions = {"fscompress": importlib.metadata.version("fscompress"), "Python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return Machine(processor, cores, flags, platform.platform(), _load(), time.strftime("%Y-%m-%d %H:%M"), versions)
+    system = f"{platform.system()} {platform.machine()}"
+    return Machine(processor, cores, flags, system, _load(), time.strftime("%Y-%m-%d %H:%M"), versions)
 
 
 def _processor() -> tuple[str, tuple[str, ...]]:
