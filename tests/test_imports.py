@@ -18,7 +18,10 @@ HOMES = {
     "constriction": ("coder/",),
     "torch": ("model/", "training/", "export/", "engine/cuda", "bench/training.py", "bench/gpu.py"),
     "numba": ("jit.py", "engine/tiles.py", "engine/amx.py"),
-    "llvmlite": ("engine/tiles.py", "engine/amx.py",),
+    "llvmlite": (
+        "engine/tiles.py",
+        "engine/amx.py",
+    ),
     "onnxruntime": ("engine/",),
     "click": ("cli/",),
     "tqdm": ("cli/",),

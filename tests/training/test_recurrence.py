@@ -1,8 +1,12 @@
-"""The hand-written window against autograd through ``FSRNN.forward``: same outputs, same gradients."""
+"""The hand-written window against autograd through ``CellNetwork.forward``: same outputs, same gradients."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 
+from fscompress.model.build import build_model
+from fscompress.model.cells import CELLS
 from fscompress.model.config import ModelConfig
 from fscompress.model.fs_rnn import FSRNN
 from fscompress.training.recurrence import Recurrence
@@ -18,11 +22,19 @@ def gradients(model, run, tokens, states, masks):
     return logits.detach(), new, {name: p.grad.clone() for name, p in model.named_parameters()}
 
 
-@pytest.mark.parametrize("config", [PLAIN, DEEP], ids=["plain", "deep-regularised"])
+CONFIGS = {"plain": PLAIN, "deep-regularised": DEEP}
+CONFIGS |= {cell: replace(DEEP, cell=cell) for cell in CELLS if cell != DEEP.cell}
+for architecture in ("stacked", "sequential"):
+    CONFIGS |= {
+        f"{architecture}-{cell}": replace(DEEP, cell=cell, architecture=architecture, slow_size=0) for cell in CELLS
+    }
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("train", [True, False])
 def test_equals_autograd(config, train):
     torch.manual_seed(2)
-    model = FSRNN(config).train(train).double()  # where an error of the formulas cannot hide behind rounding
+    model = build_model(config).train(train).double()  # where an error of the formulas cannot hide behind rounding
     tokens = torch.randint(256, (7, 3))
     states = tuple(tuple(torch.randn_like(m).double() for m in s) for s in model.initial_state(3))
     masks = model.draw_masks(7, 3, torch.Generator().manual_seed(3))
