@@ -138,12 +138,17 @@ def _run(trainer: Any, console: Console) -> None:
     """Trains, and says how it ended; exits with 130 where a signal ended it."""
     folder = trainer.options.out
     console.notice(f"{folder}: {trainer.model.n_weights():,} weights, {trainer.corpus.n_train:,} training bytes")
+    fit_to_the_end(trainer, console, "--resume")
+    _conclude(trainer, console)
+
+
+def fit_to_the_end(trainer: Any, console: Console, again: str = "the same command") -> None:
+    """Trains; exits with 130 where a signal ends it before, and says that ``again`` goes on."""
     with stop_flag() as received:
         _fit(trainer, console, received)
     if trainer.progress() < 1.0:
-        console.notice(f"{folder}: interrupted at step {trainer.state.step}; --resume goes on from here")
+        console.notice(f"{trainer.options.out}: interrupted at step {trainer.state.step}; {again} goes on from here")
         raise SystemExit(EXIT_INTERRUPTED)
-    _conclude(trainer, console)
 
 
 def _budget(settings: Any, corpus: Corpus, minutes: float | None, epochs: float | None) -> Any:

@@ -1,4 +1,4 @@
-"""The two architectures that the paper compares with (section 4.2, figure 2): a stack of cells, and a sequence of them."""
+"""The two architectures that the paper compares with (section 4.2, figure 2): a stack of cells, a sequence of cells."""
 
 from fscompress.model.config import ModelConfig
 from fscompress.model.network import CellNetwork, Place
