@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fscompress.corpora.source import Bytes
+from fscompress.errors import RefusedError
 from fscompress.model.base import ByteModel, States
 from fscompress.model.config import FS_RNN, STACKED
 from fscompress.model.network import CellNetwork
@@ -45,7 +46,13 @@ def gradient_norms(model: CellNetwork, text: Bytes, span: int, targets: int) -> 
         text: uint8 [n], read in ``LANES`` lanes, each from the zero state.
         span: k runs from 0 to span - 1.
         targets: times t, span steps apart; the first stretch of the text only fills the states.
+    Raises:
+        RefusedError: less text than fills the lanes and has a time t in each.
     """
+    least = LANES * 4 * span
+    if len(text) < least:
+        found = f"(got {len(text):,} bytes, expected at least {least:,})"
+        raise RefusedError(f"the validation part is too short for gradients {found}")
     grid = torch.from_numpy(lane_grid(text, LANES).astype("int64")).to(model.device)
     targets = min(targets, (len(grid) - 1) // span - 1)
     states, total = model.initial_state(grid.shape[1]), torch.zeros(span, len(model.places))
