@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fscompress.training.config import PRESETS, Preset
 
@@ -33,7 +34,7 @@ class Setting:
     compiled: bool
 
 
-def _with(preset: Preset, **changes: int | str) -> Preset:
+def _with(preset: Preset, **changes: Any) -> Preset:
     return dataclasses.replace(preset, model=dataclasses.replace(preset.model, **changes))
 
 
