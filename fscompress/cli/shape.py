@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from fscompress.model.config import ARCHITECTURES, FS_RNN
+from fscompress.model.config import ARCHITECTURES, CELL_NAMES, FS_RNN
 
 Command = Callable[..., Any]
-CELLS = ("lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn")  # fscompress.model.cells.CELLS, which loads torch
 SIZE = click.IntRange(min=1)
 
 
@@ -19,7 +18,7 @@ def shape_options(command: Command) -> Command:
     @click.option(
         "--architecture", type=click.Choice(ARCHITECTURES), help="How cells are connected.  [default: the preset's]"
     )
-    @click.option("--cell", type=click.Choice(CELLS), help="Cell of all places.  [default: the preset's]")
+    @click.option("--cell", type=click.Choice(CELL_NAMES), help="Cell of all places.  [default: the preset's]")
     @click.option("--fast", "fast_size", type=SIZE, help="Units of a fast cell or layer, instead of the preset's.")
     @click.option("--slow", "slow_size", type=SIZE, help="Units of the slow cell, instead of the preset's.")
     @click.option("--k", "n_fast", type=SIZE, help="Fast cells, or layers, instead of the preset's.")

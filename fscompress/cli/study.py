@@ -19,7 +19,7 @@ STUDIES = ("comparison", "gradients", "dynamics", "positions", "cells", "size")
 @click.command()
 @click.argument("name", metavar="NAME", type=click.Choice(STUDIES))
 @click.argument("corpus_name", metavar="CORPUS")
-@click.option("--paper", is_flag=True, help="The papers' sizes, epochs and validation bytes: days on a GPU.")
+@click.option("--paper", is_flag=True, help="The papers' sizes, epochs and validation bytes, for a GPU.")
 @click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps of each model, instead of the setting's.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
 @click.option(

@@ -6,6 +6,7 @@ from fscompress.errors import RefusedError
 
 VOCABULARY = 256  # V: one symbol a byte value
 FS_RNN, STACKED, SEQUENTIAL, TORCH_LSTM = ARCHITECTURES = ("fs-rnn", "stacked", "sequential", "torch-lstm")
+CELL_NAMES = ("lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn")  # the keys of ``cells.CELLS``, without torch
 TORCH_CELL = "lstm-plain"  # what torch.nn.LSTM computes
 
 

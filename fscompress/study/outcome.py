@@ -39,10 +39,15 @@ class Outcome:
     picture: Picture
 
     def csv(self) -> str:
-        """The table, for spreadsheets."""
+        """The table, for spreadsheets: whole numbers without commas."""
         target = io.StringIO()
-        csv.writer(target, lineterminator="\n").writerows([self.titles, *self.rows])
+        csv.writer(target, lineterminator="\n").writerows([self.titles, *(map(_plain, row) for row in self.rows)])
         return target.getvalue()
+
+
+def _plain(entry: str) -> str:
+    digits = entry.replace(",", "")
+    return digits if digits.isdigit() else entry
 
 
 def order_remark(claim: str, values: Sequence[float]) -> str:

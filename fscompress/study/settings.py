@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fscompress.model.config import CELL_NAMES
 from fscompress.training.config import PRESETS, Preset
 
 COMPARED = ("fs-lstm-4", "stacked-lstm", "sequential-lstm")
-CELLS = ("lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn")
 SMALL_STEPS = 600
 
 
@@ -41,7 +41,7 @@ def _with(preset: Preset, **changes: Any) -> Preset:
 def _small() -> Setting:
     compared = {name: PRESETS[f"small-compared-{name}"] for name in COMPARED}
     base = _with(compared["fs-lstm-4"], n_fast=2)
-    cells = {cell: _with(base, cell=cell) for cell in CELLS}
+    cells = {cell: _with(base, cell=cell) for cell in CELL_NAMES}
     sizes = {
         f"{cell} {size}": _with(base, cell=cell, fast_size=size, slow_size=size)
         for cell in ("lstm", "fast-grnn")
@@ -52,7 +52,7 @@ def _small() -> Setting:
 
 def _paper() -> Setting:
     compared = {name: PRESETS[f"enwik8-compared-{name}"] for name in COMPARED}
-    cells = {cell: _with(PRESETS["enwik8-fs-lstm-2"], cell=cell) for cell in CELLS}
+    cells = {cell: _with(PRESETS["enwik8-fs-lstm-2"], cell=cell) for cell in CELL_NAMES}
     names = ("enwik8-fs-lstm-2", "enwik8-fs-lstm-4", "enwik8-large-fs-lstm-4")
     sizes = {name: PRESETS[name] for name in names}
     return Setting("paper", compared, cells, sizes, None, 5_000_000, compiled=True)

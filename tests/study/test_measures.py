@@ -138,9 +138,9 @@ def test_outcome_files():
     for picture in (lines, bars):
         assert ElementTree.fromstring(draw(picture)).tag.endswith("svg")
         assert draw(picture) == draw(picture)
-    assert list(csv.reader(Outcome(("a", "b"), [["1,5", "2"]], [], lines).csv().splitlines())) == [
+    assert list(csv.reader(Outcome(("a", "b"), [["a, b", "1,500"]], [], lines).csv().splitlines())) == [
         ["a", "b"],
-        ["1,5", "2"],
+        ["a, b", "1500"],
     ]
     assert order_remark("a < b", [1, 2]) == "a < b: as in the paper"
     assert order_remark("a < b", [2, 2]) == "a < b: not so here"
@@ -167,8 +167,8 @@ def test_a_model_is_trained_once(tmp_path):
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_settings_name_cells_that_exist(setting):
-    from fscompress.cli.shape import CELLS as CHOICES
     from fscompress.model.cells import CELLS
+    from fscompress.model.config import CELL_NAMES
 
-    assert list(setting.cells) == list(CELLS) == list(CHOICES)
+    assert list(setting.cells) == list(CELLS) == list(CELL_NAMES)
     assert all(preset.model.cell == cell for cell, preset in setting.cells.items())
