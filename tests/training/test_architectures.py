@@ -20,7 +20,7 @@ from fscompress.training.trainer import BEST, RunOptions, Trainer
 from fscompress.training.window import make_window
 
 FS = ModelConfig(12, 12, 2, 8)
-FALLS_TO = 0.6  # of the first loss, in STEPS steps
+FALLS_TO = 0.7  # of the first loss, in STEPS steps
 STEPS = 30
 CONFIGS = {f"fs-rnn-{cell}": replace(FS, cell=cell) for cell in CELLS}
 for kind in ("stacked", "sequential"):
