@@ -16,7 +16,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 # Where a library may be imported, as prefixes of paths below fscompress/.
 HOMES = {
     "constriction": ("coder/",),
-    "torch": ("model/", "training/", "export/", "engine/cuda", "bench/training.py", "bench/gpu.py"),
+    "torch": ("model/", "training/", "export/", "study/", "engine/cuda", "bench/training.py", "bench/gpu.py"),
     "numba": ("jit.py", "engine/tiles.py", "engine/amx.py"),
     "llvmlite": (
         "engine/tiles.py",
@@ -28,7 +28,7 @@ HOMES = {
     "distributed": ("cluster.py",),
     "dask": ("cluster.py",),
     "struct": ("container/",),
-    "matplotlib": ("bench/plot",),
+    "matplotlib": ("bench/plot", "study/plot.py"),
     "hashlib": ("container/", "engine/", "store.py", "parts.py", "corpora/", "jit.py", "bench/inputs.py"),
     "pickle": (),
     "marshal": (),
@@ -69,6 +69,7 @@ RANKS = {
     "export": 4,
     "bench": 5,
     "explain": 5,
+    "study": 5,
     "cli": 6,
     "__main__": 7,
 }

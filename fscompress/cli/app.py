@@ -24,6 +24,7 @@ COMMANDS = {
     "bench": ("bench:bench", "Measure against other compressors, with published records beside."),
     "warmup": ("warmup:warmup", "Compile what encode and decode need, before the first file."),
     "train": ("train:train", "Train a model on text."),
+    "study": ("study:study", "Repeat an experiment of the papers."),
     "export": ("export:export", "Turn a training checkpoint into an integer model."),
 }
 

@@ -1,7 +1,7 @@
 """``fscompress eval``: bits per byte that a model, float or integer, would spend on files."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,27 @@ Measure = Callable[[bytes], float]
 
 @click.command("eval")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--model", metavar="MODEL", help="An integer model (name, path or id) or a checkpoint of train (path).")
+@click.option(
+    "--model", "names", metavar="MODEL", multiple=True,
+    help="An integer model (name, path or id) or a checkpoint of train (path); several checkpoints are an ensemble.",
+)  # fmt: skip
 @engine_option
 @json_option
 @talks
-def evaluate(files: tuple[str, ...], model: str | None, engine: str, as_json: bool, console: Console) -> None:
+def evaluate(files: tuple[str, ...], names: tuple[str, ...], engine: str, as_json: bool, console: Console) -> None:
     """Bits per byte of the network alone on each FILE, without the coder and the container.
 
-    The text is cut into 32 lanes; every lane starts from the model's initial state.
+    The text is cut into 32 lanes; every lane starts from the model's initial state. An ensemble predicts with the mean
+    of its members' probabilities.
     """
-    path = store.find_model(model or store.DEFAULT)
+    paths = [store.find_model(name) for name in names or (store.DEFAULT,)]
+    if len(paths) > 1:
+        _require_checkpoints(paths)
     results: list[dict[str, Any]] = []
 
     @cache
     def measure() -> tuple[str, Measure]:
-        return _float_measure(path) if store.is_checkpoint(path) else _integer_measure(path, engine)
+        return _float_measure(paths) if store.is_checkpoint(paths[0]) else _integer_measure(paths[0], engine)
 
     def work(name: str) -> None:
         with open_input(name) as source:
@@ -44,7 +50,8 @@ def evaluate(files: tuple[str, ...], model: str | None, engine: str, as_json: bo
             raise RefusedError(f"{name}: is empty; there is nothing to measure")
         kind, bits_per_byte = measure()
         bpc = bits_per_byte(data)
-        results.append({"file": name, "bytes": len(data), "bits_per_byte": bpc, "model": str(path), "arithmetic": kind})
+        models = " + ".join(map(str, paths))
+        results.append({"file": name, "bytes": len(data), "bits_per_byte": bpc, "model": models, "arithmetic": kind})
 
     try:
         each(files, work, console, str)
@@ -56,19 +63,25 @@ def evaluate(files: tuple[str, ...], model: str | None, engine: str, as_json: bo
             click.echo(table(["bpc", "arithmetic", "bytes", "file"], rows, left={1, 3}))
 
 
-def _float_measure(path: Path) -> tuple[str, Measure]:
+def _require_checkpoints(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not store.is_checkpoint(path):
+            raise RefusedError(f"{path}: an ensemble is made of checkpoints of train, and this is an integer model")
+
+
+def _float_measure(paths: Sequence[Path]) -> tuple[str, Measure]:
     import numpy as np
 
     from fscompress.export.checkpoint import DEFAULT_PRIMER, load_float_model
     from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.evaluation import WINDOW, float_bits_per_byte
 
-    model = load_float_model(read_checkpoint(path))
+    models = [load_float_model(read_checkpoint(path)) for path in paths]
 
     def measure(data: bytes) -> float:
         if len(data) < WINDOW:
             raise RefusedError(f"a float model is measured on at least {WINDOW} bytes (got {len(data)})")
-        return float_bits_per_byte(model, np.frombuffer(data, np.uint8), primer=DEFAULT_PRIMER)
+        return float_bits_per_byte(models, np.frombuffer(data, np.uint8), primer=DEFAULT_PRIMER)
 
     return "float", measure
 

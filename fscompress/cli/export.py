@@ -90,7 +90,7 @@ def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console
         raise RefusedError(f"{valid}: too short to measure on (got {len(data)} bytes, expected at least {WINDOW})")
     console.detail(f"{valid}: {len(data):,} bytes, measured twice")
     network = load_float_model(read_checkpoint(checkpoint))
-    exact = float_bits_per_byte(network, np.frombuffer(data, np.uint8), primer=primer)
+    exact = float_bits_per_byte([network], np.frombuffer(data, np.uint8), primer=primer)
     rounded = integer_bits_per_byte(parse_model(model), data)
     click.echo(f"float    {exact:.4f} bpc\ninteger  {rounded:.4f} bpc\ncost    {rounded - exact:+.4f} bpc")
     return rounded

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from fscompress.cli.console import Console, about
 from fscompress.cli.options import talks
+from fscompress.cli.shape import shape_options
 from fscompress.corpora import Corpus, open_corpus
 from fscompress.errors import EXIT_INTERRUPTED, FscompressError, RefusedError
 from fscompress.training.config import PRESETS, Preset, preset
@@ -54,6 +55,7 @@ def stop_flag() -> Iterator[list[int]]:
 @click.command()
 @click.argument("corpus_name", metavar="CORPUS")
 @click.option("--preset", "preset_name", default="small", show_default=True, help=f"One of: {', '.join(PRESETS)}.")
+@shape_options
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
 @click.option("--valid", type=click.Path(exists=True, path_type=Path), help="Validate on this file; hold nothing out.")
 @click.option("--weight", multiple=True, metavar="FOLDER=NUMBER", help="Share of a sub-folder of CORPUS; repeatable.")
@@ -74,6 +76,7 @@ def stop_flag() -> Iterator[list[int]]:
 def train(
     corpus_name: str,
     preset_name: str,
+    shape: dict[str, Any],
     data: Path | None,
     valid: Path | None,
     weight: tuple[str, ...],
@@ -104,7 +107,7 @@ def train(
     chosen = preset(preset_name)
     changes: dict[str, Any] = {"rate": rate, "batch": batch, "epochs": epochs, "seed": seed}
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
-    chosen = Preset(chosen.model, settings)
+    chosen = Preset(dataclasses.replace(chosen.model, **shape), settings)
     folder = out or Path("runs") / f"{Path(corpus_name).name}-{preset_name}"
     from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.distributed import World, joined_world
@@ -135,12 +138,17 @@ def _run(trainer: Any, console: Console) -> None:
     """Trains, and says how it ended; exits with 130 where a signal ended it."""
     folder = trainer.options.out
     console.notice(f"{folder}: {trainer.model.n_weights():,} weights, {trainer.corpus.n_train:,} training bytes")
+    fit_to_the_end(trainer, console, "--resume")
+    _conclude(trainer, console)
+
+
+def fit_to_the_end(trainer: Any, console: Console, again: str = "the same command") -> None:
+    """Trains; exits with 130 where a signal ends it before, and says that ``again`` goes on."""
     with stop_flag() as received:
         _fit(trainer, console, received)
     if trainer.progress() < 1.0:
-        console.notice(f"{folder}: interrupted at step {trainer.state.step}; --resume goes on from here")
+        console.notice(f"{trainer.options.out}: interrupted at step {trainer.state.step}; {again} goes on from here")
         raise SystemExit(EXIT_INTERRUPTED)
-    _conclude(trainer, console)
 
 
 def _budget(settings: Any, corpus: Corpus, minutes: float | None, epochs: float | None) -> Any:

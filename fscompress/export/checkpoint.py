@@ -3,9 +3,14 @@
 import dataclasses
 from pathlib import Path
 
+from fscompress.errors import RefusedError
 from fscompress.export.export import ExportSettings, export_model
-from fscompress.model.fs_rnn import FSRNN
+from fscompress.model.base import ByteModel
+from fscompress.model.build import build_model
+from fscompress.model.config import FS_RNN, ModelConfig
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+
+INTEGER_CELL = "lstm"  # layer-normalised; docs/INTEGER.md has no other cell
 
 # What a lane has read before its first byte where no primer is given: plain prose that ends a paragraph.
 DEFAULT_PRIMER = b"""The history of writing begins with marks that stood for things and for numbers. Later they stood
@@ -16,11 +21,20 @@ comes as a surprise. A good reader knows this, and so does a good compressor.
 """
 
 
-def load_float_model(checkpoint: Checkpoint) -> FSRNN:
+def load_float_model(checkpoint: Checkpoint) -> ByteModel:
     """The float network of a checkpoint, in evaluation mode."""
-    model = FSRNN(checkpoint.model)
+    model = build_model(checkpoint.model)
     model.load_state_dict(checkpoint.weights())
     return model.eval()
+
+
+def require_integer_form(path: Path, config: ModelConfig) -> None:
+    """Raises RefusedError, which says what the checkpoint at ``path`` is, unless the integer scheme has it."""
+    if (config.architecture, config.cell) != (FS_RNN, INTEGER_CELL):
+        raise RefusedError(
+            f"{path}: has no integer form (got {config.architecture} of {config.cell} cells, "
+            f"expected {FS_RNN} of {INTEGER_CELL} cells)"
+        )
 
 
 def export_checkpoint(path: Path, settings: ExportSettings) -> bytes:
@@ -30,6 +44,7 @@ def export_checkpoint(path: Path, settings: ExportSettings) -> bytes:
         CheckpointError: not a checkpoint.  RefusedError, ModelFileError: it has no integer form, see ``export_model``.
     """
     checkpoint = read_checkpoint(path)
+    require_integer_form(path, checkpoint.model)
     weights = {name: tensor.double().numpy() for name, tensor in checkpoint.weights().items()}
     progress = checkpoint.progress
     seen = progress.get("step", 0) * checkpoint.training.bytes_per_step

@@ -1,8 +1,11 @@
-"""The float network: FS-RNN and its cells (torch lives here, in ``training``, in ``export``, and nowhere else).
+"""The float networks: the FS-RNN, what it is compared with, and their cells.
 
-In: byte values int64 [T, B].  Out: logits float [T, B, 256].  Imported by ``training`` and ``export`` only;
+Of the float side, torch lives here, in ``training``, ``export`` and ``study``.
+
+In: byte values int64 [T, B].  Out: logits float [T, B, 256].  Imported by these three and ``bench`` only;
 ``encode`` and ``decode`` never load it.  Obeys docs/MODEL.md (paper equation to line); guarded by ``tests/model/``.
-Importing this package is cheap: torch is loaded by ``fs_rnn`` and ``cells``.  Next: ``config.py``, ``fs_rnn.py``.
+Importing this package is cheap: all of its files but ``config.py`` load torch.  Next: ``config.py``, ``network.py``,
+``fs_rnn.py``; ``build.py`` makes a network of a shape, ``base.py`` says what each of them offers.
 """
 
 from fscompress.model.config import VOCABULARY, ModelConfig

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from fscompress.errors import RefusedError
 
 VOCABULARY = 256  # V: one symbol a byte value
+FS_RNN, STACKED, SEQUENTIAL, TORCH_LSTM = ARCHITECTURES = ("fs-rnn", "stacked", "sequential", "torch-lstm")
+CELL_NAMES = ("lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn")  # the keys of ``cells.CELLS``, without torch
+TORCH_CELL = "lstm-plain"  # what torch.nn.LSTM computes
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape and regularisation of an FS-RNN (Mujika et al. 2017, section 3 and table 5).
+    """Shape and regularisation of a network of recurrent cells (Mujika et al. 2017, sections 3 and 4.2, table 5).
 
-    Sizes are numbers of units; ``dropout`` and the zoneouts are probabilities in [0, 1).
+    Sizes are numbers of units; ``dropout`` and the zoneouts are probabilities in [0, 1).  Only an ``fs-rnn`` has a
+    slow cell: of the other architectures ``slow_size`` is 0, ``fast_size`` and ``n_fast`` are those of their layers.
     """
 
     fast_size: int  # F
@@ -22,13 +26,35 @@ class ModelConfig:
     zoneout_cell: float = 0.0
     zoneout_hidden: float = 0.0
     cell: str = "lstm"
+    architecture: str = FS_RNN  # checkpoints of before there were others do not name it
 
     def __post_init__(self) -> None:
-        for name in ("fast_size", "slow_size", "embedding_size"):
+        if self.architecture not in ARCHITECTURES:
+            known = ", ".join(ARCHITECTURES)
+            raise RefusedError(f"model: unknown architecture '{self.architecture}' (known: {known})")
+        sizes = ("fast_size", "slow_size", "embedding_size") if self.is_fs_rnn else ("fast_size", "embedding_size")
+        for name in sizes:
             if getattr(self, name) < 1:
                 raise RefusedError(f"model: {name} must be at least 1 (got {getattr(self, name)})")
-        if self.n_fast < 2:
-            raise RefusedError(f"model: an FS-RNN needs at least 2 fast cells (got {self.n_fast})")
+        self._check_cells()
         for name in ("dropout", "zoneout_cell", "zoneout_hidden"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RefusedError(f"model: {name} must be in [0, 1) (got {getattr(self, name)})")
+
+    def _check_cells(self) -> None:
+        if self.is_fs_rnn and self.n_fast < 2:
+            raise RefusedError(f"model: an FS-RNN needs at least 2 fast cells (got {self.n_fast})")
+        if self.n_fast < 1:
+            raise RefusedError(f"model: a {self.architecture} needs at least 1 cell (got {self.n_fast})")
+        if not self.is_fs_rnn and self.slow_size:
+            raise RefusedError(f"model: a {self.architecture} has no slow cell (got slow_size {self.slow_size})")
+        if self.architecture == TORCH_LSTM:
+            if self.cell != TORCH_CELL:
+                raise RefusedError(f"model: a {TORCH_LSTM} has cells of type {TORCH_CELL} only (got {self.cell})")
+            if self.zoneout_cell or self.zoneout_hidden:
+                raise RefusedError(f"model: a {TORCH_LSTM} has no zoneout")
+
+    @property
+    def is_fs_rnn(self) -> bool:
+        """Whether there is a slow cell."""
+        return self.architecture == FS_RNN

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fscompress.errors import RefusedError
-from fscompress.model.config import ModelConfig
+from fscompress.model.config import FS_RNN, SEQUENTIAL, STACKED, TORCH_CELL, TORCH_LSTM, ModelConfig
 
 SCHEDULES = ("cosine", "final-tenth", "plateau")
 
@@ -55,6 +55,22 @@ def _paper(fast: int, slow: int, k: int, corpus: str, window: int = 150) -> Pres
     return Preset(model, TrainConfig(128, window, 0.001, "plateau", epochs=50 if large else 35))
 
 
+def _compared(training: TrainConfig, embedding: int, fs: int, stacked: int, sequential: int) -> dict[str, Preset]:
+    """Section 4.2: one slow and four fast cells, five stacked, five sequential ones, each of so many units."""
+    return {
+        "fs-lstm-4": Preset(ModelConfig(fs, fs, 4, embedding, architecture=FS_RNN), training),
+        "stacked-lstm": Preset(ModelConfig(stacked, 0, 5, embedding, architecture=STACKED), training),
+        "sequential-lstm": Preset(ModelConfig(sequential, 0, 5, embedding, architecture=SEQUENTIAL), training),
+    }
+
+
+# Section 4.2's sizes, trained as the enwik8 models of table 5 but without regularisation; the paper does not say E.
+_ENWIK8_COMPARED = _compared(
+    TrainConfig(128, 150, 0.001, "plateau", epochs=20), 128, fs=450, stacked=375, sequential=500
+)
+# The same in small: equal numbers of weights to 3 %, minutes on a processor.
+_SMALL_COMPARED = _compared(TrainConfig(128, 32, 0.006), 32, fs=64, stacked=41, sequential=74)
+
 PRESETS: dict[str, Preset] = {
     "small": Preset(ModelConfig(fast_size=256, slow_size=256, n_fast=2, embedding_size=64), TrainConfig()),
     # Sizes in multiples of 64 fill whole tiles; the rate falls with width; a mix read once or twice needs no dropout.
@@ -65,6 +81,10 @@ PRESETS: dict[str, Preset] = {
     "enwik8-fs-lstm-2": _paper(900, 1500, 2, "enwik8"),
     "enwik8-fs-lstm-4": _paper(730, 1500, 4, "enwik8"),
     "enwik8-large-fs-lstm-4": _paper(1200, 1500, 4, "enwik8", window=100),
+    **{f"enwik8-compared-{name}": chosen for name, chosen in _ENWIK8_COMPARED.items()},
+    **{f"small-compared-{name}": chosen for name, chosen in _SMALL_COMPARED.items()},
+    # One layer of torch.nn.LSTM with about as many weights as small.
+    "torch-lstm": Preset(ModelConfig(560, 0, 1, 64, cell=TORCH_CELL, architecture=TORCH_LSTM), TrainConfig()),
 }
 
 

@@ -20,11 +20,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from fscompress.corpora.source import Bytes
 from fscompress.errors import FscompressError, RefusedError
-from fscompress.model.fs_rnn import Masks
+from fscompress.model.base import Masks, States
 from fscompress.training.device import pick_device
 from fscompress.training.evaluation import WINDOW, bits_per_byte
-from fscompress.training.recurrence import Recurrence
-from fscompress.training.state import States
+from fscompress.training.window import Window
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class World:
         share = batch // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
-    def replicate(self, run: Recurrence) -> nn.Module | None:
+    def replicate(self, run: Window) -> nn.Module | None:
         """``run`` as a module whose backward pass averages gradients over the ranks; None where there is one rank."""
         return DistributedDataParallel(_Replica(run)) if self.size > 1 else None
 
@@ -78,8 +77,7 @@ class World:
 
     def gather(self, states: States) -> States:
         """States [B, H] of all lanes, on the CPU, from each rank's own [B / N, H]."""
-        fast, slow = (tuple(self._gathered(member) for member in state) for state in states)
-        return fast, slow
+        return tuple(tuple(self._gathered(member) for member in state) for state in states)
 
     def _gathered(self, member: Tensor) -> Tensor:
         own = member.cpu().contiguous()
@@ -89,7 +87,7 @@ class World:
         dist.all_gather(parts, own)
         return torch.cat(parts)
 
-    def bits_per_byte(self, run: Recurrence, data: Bytes, lanes: int) -> float:
+    def bits_per_byte(self, run: Window, data: Bytes, lanes: int) -> float:
         """``evaluation.bits_per_byte`` of that many lanes, measured by all ranks together."""
         if self.size == 1 or len(data) < lanes * WINDOW:  # too little to share: each measures it all
             return bits_per_byte(run, data, lanes)
@@ -112,7 +110,7 @@ ALONE = World()
 class _Replica(nn.Module):
     """What DistributedDataParallel asks for: a module that has the parameters and runs the window."""
 
-    def __init__(self, run: Recurrence) -> None:
+    def __init__(self, run: Window) -> None:
         super().__init__()
         self.model = run.model
         self.window = run

@@ -6,7 +6,7 @@ from fscompress.corpora import Corpus
 from fscompress.corpora.source import joined
 from fscompress.training.distributed import World
 from fscompress.training.evaluation import WINDOW
-from fscompress.training.recurrence import Recurrence
+from fscompress.training.window import Window
 
 PIECE_BYTES = 5_000_000  # the test part of enwik8 is one piece; what evaluation holds in memory is bounded by it
 
@@ -23,7 +23,7 @@ class TestFigures:
         return self.bpc + 8 * model_bytes / self.n_bytes
 
 
-def test_figures(run: Recurrence, corpus: Corpus, lanes: int, world: World) -> TestFigures | None:
+def test_figures(run: Window, corpus: Corpus, lanes: int, world: World) -> TestFigures | None:
     """Measures the test part, which all ranks share; None where the corpus has none, or one shorter than a window."""
     n_bytes = sum(len(source) for source in corpus.test)
     bits = measured = 0.0

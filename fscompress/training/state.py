@@ -8,12 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fscompress.model.cells import State
-from fscompress.model.fs_rnn import FSRNN
+from fscompress.model.base import ByteModel, States
 from fscompress.training.checkpoint import Checkpoint
 from fscompress.training.schedule import Plateau
 
-States = tuple[State, State]
 ADAM = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -46,7 +44,7 @@ class RunState:
 
 
 def run_tensors(
-    model: FSRNN, optimiser: torch.optim.Optimizer, states: States, generator: torch.Generator
+    model: ByteModel, optimiser: torch.optim.Optimizer, states: States, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """``adam.*``, ``state.*`` and ``rng`` of a checkpoint; ``states`` [B, H] are those of all lanes."""
     tensors = {
@@ -61,11 +59,11 @@ def run_tensors(
 
 
 def restore_run(
-    saved: Checkpoint, model: FSRNN, optimiser: torch.optim.Optimizer, generator: torch.Generator, lanes: slice
+    saved: Checkpoint, model: ByteModel, optimiser: torch.optim.Optimizer, generator: torch.Generator, lanes: slice
 ) -> States:
     """Fills model, optimiser and generator from ``saved``; gives the states of ``lanes``, on the model's device."""
     model.load_state_dict(saved.weights())
-    device = model.output.weight.device
+    device = model.device
     for name, parameter in model.named_parameters():
         optimiser.state[parameter] = {
             key: saved.tensors[f"adam.{key}.{name}"].to(device)  # the step too: fused Adam wants it there
@@ -73,6 +71,7 @@ def restore_run(
             if f"adam.{key}.{name}" in saved.tensors
         }
     generator.set_state(saved.tensors["rng"])
-    n = model.cell(0).n_states
-    fast, slow = (tuple(saved.tensors[f"state.{g}.{m}"][lanes].to(device) for m in range(n)) for g in (0, 1))
-    return fast, slow
+    return tuple(
+        tuple(saved.tensors[f"state.{group}.{member}"][lanes].to(device) for member in range(len(state)))
+        for group, state in enumerate(model.initial_state(1))
+    )

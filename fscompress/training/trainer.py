@@ -19,14 +19,14 @@ from torch.nn.functional import cross_entropy
 from fscompress.corpora import Batches, Corpus
 from fscompress.corpora.source import joined
 from fscompress.errors import CheckpointError
-from fscompress.model.fs_rnn import FSRNN
+from fscompress.model.build import build_model
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.distributed import ALONE, World, slice_masks
-from fscompress.training.recurrence import Recurrence
 from fscompress.training.schedule import Budget, learning_rate
 from fscompress.training.state import RunState, restore_run, run_tensors
+from fscompress.training.window import make_window
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.jsonl"
 BITS_PER_NAT = 1.4426950408889634
@@ -101,10 +101,10 @@ class Trainer:
         self._lanes = world.lanes(config.batch)
         self.device = pick_device(options.device, world.local_rank)
         torch.manual_seed(config.seed)
-        self.model = FSRNN(preset.model).to(self.device)
+        self.model = build_model(preset.model).to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.rate, fused=True)
-        self.run = Recurrence(self.model, pick_precision(options.precision, self.device), options.compiled)
+        self.run = make_window(self.model, pick_precision(options.precision, self.device), options.compiled)
         self.batches = Batches(corpus, config.batch, config.window, config.seed, self._lanes)
         self.hidden = self.model.initial_state(self._lanes.stop - self._lanes.start)
         paper = config.schedule != "cosine"

@@ -1,8 +1,12 @@
-"""The hand-written window against autograd through ``FSRNN.forward``: same outputs, same gradients."""
+"""The hand-written window against autograd through ``CellNetwork.forward``: same outputs, same gradients."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 
+from fscompress.model.build import build_model
+from fscompress.model.cells import CELLS
 from fscompress.model.config import ModelConfig
 from fscompress.model.fs_rnn import FSRNN
 from fscompress.training.recurrence import Recurrence
@@ -18,14 +22,33 @@ def gradients(model, run, tokens, states, masks):
     return logits.detach(), new, {name: p.grad.clone() for name, p in model.named_parameters()}
 
 
-@pytest.mark.parametrize("config", [PLAIN, DEEP], ids=["plain", "deep-regularised"])
+SHALLOW = replace(DEEP, n_fast=3)
+CONFIGS = {"plain": PLAIN, "deep-regularised": DEEP}
+CONFIGS |= {cell: replace(SHALLOW, cell=cell) for cell in CELLS if cell != DEEP.cell}
+OTHERS = {
+    f"{kind}-{cell}": replace(SHALLOW, n_fast=2, slow_size=0, cell=cell, architecture=kind)
+    for kind in ("stacked", "sequential")
+    for cell in CELLS
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("train", [True, False])
 def test_equals_autograd(config, train):
+    check_against_autograd(config, train, steps=7)
+
+
+@pytest.mark.parametrize("config", OTHERS.values(), ids=OTHERS)
+def test_equals_autograd_in_other_architectures(config):
+    check_against_autograd(config, train=True, steps=4)
+
+
+def check_against_autograd(config, train, steps):
     torch.manual_seed(2)
-    model = FSRNN(config).train(train).double()  # where an error of the formulas cannot hide behind rounding
-    tokens = torch.randint(256, (7, 3))
+    model = build_model(config).train(train).double()  # where an error of the formulas cannot hide behind rounding
+    tokens = torch.randint(256, (steps, 3))
     states = tuple(tuple(torch.randn_like(m).double() for m in s) for s in model.initial_state(3))
-    masks = model.draw_masks(7, 3, torch.Generator().manual_seed(3))
+    masks = model.draw_masks(steps, 3, torch.Generator().manual_seed(3))
     logits, new, grads = gradients(model, model, tokens, states, masks)
     fast_logits, fast_new, fast_grads = gradients(
         model, Recurrence(model, torch.float64, compiled=False), tokens, states, masks

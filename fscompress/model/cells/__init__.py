@@ -1,16 +1,26 @@
-"""Recurrent cells that an FS-RNN is built from, one file a cell.
+"""Recurrent cells that a network is built from, one file a family.
 
-In: preactivations ``a`` float [B, n_gates * H] (one product of the concatenated input and state) and the old state.
+In: preactivations ``a`` float [B, rows] (one product of the concatenated input and state) and the old state.
 Out: the new state, a tuple of float [B, H] whose first member is the output ``h``.
 A cell is a pure pointwise function plus its parameters, so that the training loop can compile it and its gradient.
-Library of this folder: torch.  Guarded by ``tests/model/``.  Next: ``lstm.py``, then ``../fs_rnn.py``.
+Library of this folder: torch.  Guarded by ``tests/model/``.  Next: ``lstm.py``, then ``../network.py``.
 """
 
 from fscompress.errors import RefusedError
 from fscompress.model.cells.base import Cell, State
-from fscompress.model.cells.lstm import LSTMCell
+from fscompress.model.cells.fast import FastGRNNCell, FastRNNCell
+from fscompress.model.cells.gru import GRUCell
+from fscompress.model.cells.lstm import LSTMCell, PlainLSTMCell
+from fscompress.model.cells.rnn import RNNCell
 
-CELLS: dict[str, type[Cell]] = {"lstm": LSTMCell}
+CELLS: dict[str, type[Cell]] = {
+    "lstm": LSTMCell,
+    "lstm-plain": PlainLSTMCell,
+    "gru": GRUCell,
+    "rnn": RNNCell,
+    "fast-rnn": FastRNNCell,
+    "fast-grnn": FastGRNNCell,
+}
 
 
 def cell_class(name: str) -> type[Cell]:

@@ -18,18 +18,25 @@ class Cell(nn.Module, ABC):
         hidden_size: width H of each state member.
     """
 
-    n_gates: ClassVar[int]  # preactivation rows in units of H
+    n_gates: ClassVar[int]  # rows of ``weight`` in units of H
     n_states: ClassVar[int]  # members of the state tuple, h first
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size
-        # columns: first the input x, then the state h; no bias, layer normalisation has its own
+        # columns: first the input x, then the state h; biases are among ``vectors``
         self.weight = nn.Parameter(torch.empty(self.n_gates * hidden_size, input_size + hidden_size))
         for gate in self.weight.data.split(hidden_size):
             for block in gate.split([n for n in (input_size, hidden_size) if n], dim=1):
                 nn.init.orthogonal_(block)
+
+    def matrix(self) -> Tensor:
+        """What the product multiplies by, float [rows, input_size + H]: ``weight``, but where zeros have to be put in.
+
+        Differentiable, and computed once a window; ``a`` of ``pointwise`` has one column a row.
+        """
+        return self.weight
 
     @abstractmethod
     def vectors(self) -> tuple[nn.Parameter, ...]:
@@ -38,7 +45,7 @@ class Cell(nn.Module, ABC):
     @staticmethod
     @abstractmethod
     def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
-        """New state from preactivations ``a`` [B, n_gates * H] and the old state, float32.
+        """New state from preactivations ``a`` [B, rows of ``matrix``] and the old state, float32.
 
         ``keep`` has one entry a state member: None for no zoneout, else [B, H] or [] weights in [0, 1] of the old value
         (a 0/1 mask in training, the probability at evaluation).  Pure: no attribute of the module is read.
@@ -47,7 +54,7 @@ class Cell(nn.Module, ABC):
     def forward(self, x: Tensor | None, state: State, keep: tuple[Keep, ...]) -> State:
         """One step: x float [B, input_size] or None where input_size is 0."""
         z = state[0] if x is None else torch.cat((x, state[0]), dim=1)
-        return self.pointwise(z @ self.weight.t(), state, self.vectors(), keep)
+        return self.pointwise(z @ self.matrix().t(), state, self.vectors(), keep)
 
 
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
@@ -69,3 +76,4 @@ def zoneout(new: Tensor, old: Tensor, keep: Keep) -> Tensor:
 
 
 LAYER_NORM_EPS = 1e-3
+FORGET_BIAS = 1.0  # of every LSTM at the start (section 4.1)

@@ -1,9 +1,9 @@
-"""Layer-normalised LSTM cell with zoneout, the cell of the paper's FS-LSTM."""
+"""LSTM cells with zoneout: layer-normalised, the cell of the paper's FS-LSTM, and without normalisation."""
 
 import torch
 from torch import Tensor, nn
 
-from fscompress.model.cells.base import Cell, Keep, State, layer_norm, tanh, zoneout
+from fscompress.model.cells.base import FORGET_BIAS, Cell, Keep, State, layer_norm, tanh, zoneout
 
 
 class LSTMCell(Cell):
@@ -19,7 +19,7 @@ class LSTMCell(Cell):
         super().__init__(input_size, hidden_size)
         self.gate_gain = nn.Parameter(torch.ones(4, hidden_size))
         self.gate_bias = nn.Parameter(torch.zeros(4, hidden_size))
-        self.gate_bias.data[0] = 1.0  # forget bias 1
+        self.gate_bias.data[0] = FORGET_BIAS
         self.cell_gain = nn.Parameter(torch.ones(hidden_size))
         self.cell_bias = nn.Parameter(torch.zeros(hidden_size))
 
@@ -37,3 +37,27 @@ class LSTMCell(Cell):
         c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * tanh(g)
         h_new = torch.sigmoid(o) * tanh(layer_norm(c_new, cell_gain, cell_bias))
         return zoneout(h_new, h, keep[0]), zoneout(c_new, c, keep[1])
+
+
+class PlainLSTMCell(Cell):
+    """Equations 1-3 as they stand: (f, i, o, g) = W [x; h] + b; c' = s(f) c + s(i) tanh(g); h' = s(o) tanh(c')."""
+
+    n_gates = 4
+    n_states = 2
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.bias = nn.Parameter(torch.zeros(4, hidden_size))
+        self.bias.data[0] = FORGET_BIAS
+
+    def vectors(self) -> tuple[nn.Parameter, ...]:
+        """The biases of the gates [4, H]."""
+        return (self.bias,)
+
+    @staticmethod
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+        """See ``Cell.pointwise``; the state is (h, c)."""
+        h, c = state
+        f, i, o, g = (a.unflatten(1, vectors[0].shape) + vectors[0]).unbind(1)
+        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * tanh(g)
+        return zoneout(torch.sigmoid(o) * tanh(c_new), h, keep[0]), zoneout(c_new, c, keep[1])

@@ -1,0 +1,39 @@
+"""Options that change the shape of a preset's network."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from fscompress.model.config import ARCHITECTURES, CELL_NAMES, FS_RNN
+
+Command = Callable[..., Any]
+SIZE = click.IntRange(min=1)
+
+
+def shape_options(command: Command) -> Command:
+    """Adds the options, handed to the command as ``shape``: the fields of ``ModelConfig`` that they change."""
+
+    @click.option(
+        "--architecture", type=click.Choice(ARCHITECTURES), help="How cells are connected.  [default: the preset's]"
+    )
+    @click.option("--cell", type=click.Choice(CELL_NAMES), help="Cell of all places.  [default: the preset's]")
+    @click.option("--fast", "fast_size", type=SIZE, help="Units of a fast cell or layer, instead of the preset's.")
+    @click.option("--slow", "slow_size", type=SIZE, help="Units of the slow cell, instead of the preset's.")
+    @click.option("--k", "n_fast", type=SIZE, help="Fast cells, or layers, instead of the preset's.")
+    @click.option("--embedding", "embedding_size", type=SIZE, help="Of a byte, instead of the preset's.")
+    @wraps(command)
+    def with_shape(
+        architecture: str | None, cell: str | None, fast_size: int | None, slow_size: int | None, n_fast: int | None,
+        embedding_size: int | None, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        if architecture not in (None, FS_RNN) and slow_size is None:
+            slow_size = 0  # the preset's slow cell is not in such a network
+        values = {
+            "architecture": architecture, "cell": cell, "fast_size": fast_size, "slow_size": slow_size,
+            "n_fast": n_fast, "embedding_size": embedding_size,
+        }  # fmt: skip
+        return command(shape={name: value for name, value in values.items() if value is not None}, **kwargs)
+
+    return with_shape

@@ -1,0 +1,121 @@
+"""Other cells and architectures on the command line: trained, measured alone and together, and not exported."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fscompress.cli.app import group
+from fscompress.cli.study import STUDIES
+from fscompress.model.config import ModelConfig
+from fscompress.study.settings import SETTINGS
+from fscompress.training.checkpoint import read_checkpoint
+from fscompress.training.config import Preset, TrainConfig
+
+TRAINING = TrainConfig(batch=32, window=4)
+TINY = dataclasses.replace(
+    SETTINGS["small"],
+    compared={
+        "fs-lstm-4": Preset(ModelConfig(4, 4, 4, 3), TRAINING),
+        "stacked-lstm": Preset(ModelConfig(4, 0, 2, 3, architecture="stacked"), TRAINING),
+        "sequential-lstm": Preset(ModelConfig(4, 0, 2, 3, architecture="sequential"), TRAINING),
+    },
+    cells={cell: Preset(ModelConfig(4, 4, 2, 3, cell=cell), TRAINING) for cell in ("fast-rnn", "fast-grnn")},
+    sizes={f"gru {n}": Preset(ModelConfig(n, n, 2, 3, cell="gru"), TRAINING) for n in (4, 5)},
+)
+TEXT = b"it was the best of times, it was the worst of times. " * 80
+
+
+@pytest.fixture(autouse=True)
+def _text(here: Path) -> None:
+    Path("text").write_bytes(TEXT)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(group, words)
+
+
+def trained(out: str, *words: str) -> Result:
+    settings = ["--batch", "2", "--epochs", "0.1", "--fast", "6", "--embedding", "3", "--no-compile", "--out", out]
+    return run("train", "text", *settings, *words)
+
+
+def test_trained_measured_and_not_exported() -> None:
+    a, b = "a/best.safetensors", "b/best.safetensors"
+    result = trained("a", "--cell", "gru", "--slow", "7", "--k", "3")
+    assert result.exit_code == 0, result.stderr
+    assert "has no int8 form" in result.stderr
+    assert trained("b", "--cell", "lstm-plain", "--architecture", "torch-lstm", "--seed", "1").exit_code == 0
+    shape = read_checkpoint(Path(a)).model
+    assert (shape.cell, shape.fast_size, shape.slow_size, shape.n_fast, shape.embedding_size) == ("gru", 6, 7, 3, 3)
+
+    bits = {}
+    for names in ((a,), (b,), (a, b)):
+        result = run("eval", "--json", "text", *(word for name in names for word in ("--model", f"./{name}")))
+        assert result.exit_code == 0, result.stderr
+        bits[names] = json.loads(result.stdout)[0]["bits_per_byte"]
+    assert bits[(a, b)] < (bits[(a,)] + bits[(b,)]) / 2
+
+    for name, found in ((a, "fs-rnn of gru cells"), (b, "torch-lstm of lstm-plain cells")):
+        result = run("export", name, "m.safetensors")
+        assert (result.exit_code, result.stderr) == (
+            1,
+            f"fscompress: {name}: has no integer form (got {found}, expected fs-rnn of lstm cells)\n",
+        )
+        assert not Path("m.safetensors").exists()
+
+
+def test_an_ensemble_of_integer_models_is_refused(installed: Path) -> None:
+    result = run("eval", "text", "--model", "default", "--model", "default")
+    assert result.exit_code == 1
+    assert "an ensemble is made of checkpoints" in result.stderr
+
+
+def test_impossible_shapes_are_one_line() -> None:
+    for words, message in (
+        (["--architecture", "torch-lstm"], "cells of type lstm-plain"),
+        (["--k", "1"], "at least 2 fast cells"),
+        (["--architecture", "stacked", "--slow", "3"], "no slow cell"),
+    ):
+        result = trained("c", *words)
+        assert result.exit_code == 1
+        assert message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study_writes_a_table_and_a_picture(name: str, studied: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, "small", TINY)
+    result = run("study", name, *studied)
+    assert result.exit_code == 0, result.stderr
+    folder = Path(studied[-1])
+    rows = list(csv.reader((folder / f"{name}.csv").read_text().splitlines()))
+    assert len(rows) > 1
+    assert result.stdout.startswith(rows[0][0])
+    assert (folder / f"{name}.svg").read_bytes().startswith(b"<?xml")
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Words of studies that share their runs."""
+    pytest.importorskip("matplotlib")
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "text").write_bytes(TEXT * 20)
+    return [str(folder / "text"), "--steps", "1", "--device", "cpu", "--out", str(folder / "out")]
+
+
+def test_study_refuses_a_text_too_short_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, "small", TINY)
+    result = run("study", "gradients", "text", "--steps", "2", "-q")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "fscompress: the validation part is too short for gradients (got 212 bytes, expected at least 4,096)\n",
+    )
+
+
+def test_study_needs_a_name_it_knows() -> None:
+    assert run("study", "everything", "text").exit_code == 2
+    assert set(SETTINGS) == {"small", "paper"}

@@ -1,0 +1,97 @@
+"""Each cell against its equations: PyTorch's own modules where it has them, else written out by hand."""
+
+import pytest
+import torch
+from torch import nn
+
+from fscompress.errors import RefusedError
+from fscompress.model.build import build_model
+from fscompress.model.cells import CELLS
+from fscompress.model.config import ModelConfig
+
+E, H = 3, 5
+
+
+def made(name, input_size=E):
+    torch.manual_seed(5)
+    cell = CELLS[name](input_size, H).double()
+    for vector in cell.vectors():
+        vector.data += torch.randn_like(vector)
+    return cell
+
+
+def random(width):
+    return torch.randn(2, width, dtype=torch.float64)
+
+
+def test_gru_is_that_of_pytorch():
+    cell, x, h = made("gru"), random(E), random(H)
+    torch_cell = nn.GRUCell(E, H).double()
+    for ours, theirs in ((cell.weight[:, :E], torch_cell.weight_ih), (cell.weight[:, E:], torch_cell.weight_hh)):
+        theirs.data[:] = ours
+    r, z, by_input, by_state = cell.bias
+    torch_cell.bias_ih.data[:] = torch.cat((r, z, by_input))
+    torch_cell.bias_hh.data[:] = torch.cat((r * 0, z * 0, by_state))
+    torch.testing.assert_close(cell(x, (h,), (None,))[0], torch_cell(x, h))
+
+
+@pytest.mark.parametrize("input_size", [0, E])
+def test_simple_cells_are_their_equations(input_size):
+    x, h = (random(E) if input_size else None), random(H)
+    joint = h if x is None else torch.cat((x, h), 1)
+
+    cell = made("rnn", input_size)
+    torch.testing.assert_close(cell(x, (h,), (None,))[0], torch.tanh(joint @ cell.weight.t() + cell.bias))
+
+    cell = made("fast-rnn", input_size)
+    new = torch.tanh(joint @ cell.weight.t() + cell.bias)
+    alpha, beta = cell.scalars().values()
+    torch.testing.assert_close(cell(x, (h,), (None,))[0], (alpha * new + beta * h))
+
+    cell = made("fast-grnn", input_size)
+    a, (zeta, nu) = joint @ cell.weight.t(), cell.scalars().values()
+    z = torch.sigmoid(a + cell.gate_bias)
+    expected = (zeta * (1 - z) + nu) * torch.tanh(a + cell.bias) + z * h
+    torch.testing.assert_close(cell(x, (h,), (None,))[0], expected)
+
+
+def test_torch_lstm_is_stacked_plain_cells():
+    """One layer of it with the weights of a plain LSTM cell gives that cell's logits."""
+    torch.manual_seed(5)
+    theirs = build_model(ModelConfig(H, 0, 1, E, cell="lstm-plain", architecture="torch-lstm"))
+    ours = build_model(ModelConfig(H, 0, 1, E, cell="lstm-plain", architecture="sequential"))
+    f, i, o, g = ours.cell(0).weight.data.split(H)
+    theirs.layers[0].weight_ih_l0.data, theirs.layers[0].weight_hh_l0.data = torch.cat((i, f, g, o)).split([E, H], 1)
+    theirs.embedding, theirs.output = ours.embedding, ours.output
+    tokens = torch.randint(256, (6, 2))
+    for run in (ours, theirs):
+        assert run.initial_state(2)[0][0].shape == (2, H)
+    torch.testing.assert_close(ours(tokens, ours.initial_state(2))[0], theirs(tokens, theirs.initial_state(2))[0])
+
+
+def test_stack_reads_the_byte_at_every_layer_and_is_read_out_at_all():
+    model = build_model(ModelConfig(H, 0, 3, E, cell="rnn", architecture="stacked"))
+    tokens = torch.randint(256, (4, 2))
+    h = [torch.zeros(2, H)] * 3
+    logits, states = model(tokens, model.initial_state(2))
+    for t, x in enumerate(model.embedding(tokens)):
+        for i in range(3):
+            joint = torch.cat((x, h[i - 1], h[i]) if i else (x, h[i]), 1)
+            h[i] = torch.tanh(joint @ model.cell(i).weight.t())
+        torch.testing.assert_close(logits[t], model.output(torch.cat(h, 1)))
+    torch.testing.assert_close(states[2][0], h[2])
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"architecture": "tree"}, "known: fs-rnn, stacked"),
+        ({"architecture": "stacked", "slow_size": 4}, "no slow cell"),
+        ({"architecture": "sequential", "n_fast": 0}, "at least 1 cell"),
+        ({"architecture": "torch-lstm"}, "cells of type lstm-plain"),
+        ({"architecture": "torch-lstm", "cell": "lstm-plain", "zoneout_cell": 0.1}, "no zoneout"),
+    ],
+)
+def test_impossible_shapes_are_refused(bad, message):
+    with pytest.raises(RefusedError, match=message):
+        ModelConfig(**({"fast_size": 4, "slow_size": 0, "n_fast": 2, "embedding_size": 3} | bad))
