@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,8 @@ def test_ctrl_c_keeps_what_is_done(here: Path, tmp_path: Path, monkeypatch: pyte
     fake_cmix("slow", tmp_path / "bin", monkeypatch)
     command = [sys.executable, "-m", "fscompress", "bench", "--only", "gzip,cmix", "a.txt"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=child_environment()) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and so do we
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=child_environment(), preexec_fn=heard) as process:
         assert process.stderr is not None
         while b"[2/2]" not in process.stderr.readline():
             assert process.poll() is None

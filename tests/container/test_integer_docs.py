@@ -50,9 +50,8 @@ def test_shapes_and_limits_of_tensors(name: str) -> None:
     """The documented shape is that of the smallest model, and one beyond each documented limit is refused."""
     tensor = smallest()[0][name]
     _, shape, allowed = tensor_rows()[re.sub(r"cell\.\d", "cell", name)]
-    sizes = {"F": 1, "S": 1, "H": 1, "E": 1, "inputs": int(not name.startswith("cell.0"))}
-    words = shape.replace("in + H", "inputs + H").replace("4F", "4 * F").replace("4H", "4 * H").split(", ")
-    assert tuple(eval(word, {}, sizes) for word in words) == tensor.shape
+    sizes = {"F": 1, "S": 1, "H": 1, "E": 1, "in": int(not name.startswith("cell.0")), "": 1}
+    assert tuple(extent(word, sizes) for word in shape.split(", ")) == tensor.shape
     limits = re.search(r"(-?\d+(?:\^\d+)?)\.\.(\d+(?:\^\d+)?(?:-1)?)", allowed)
     if limits is None:
         assert allowed in ("any", "Q27, above -2^31")
@@ -60,6 +59,12 @@ def test_shapes_and_limits_of_tensors(name: str) -> None:
     for value in (number(limits[1]) - 1, number(limits[2]) + 1):
         if np.iinfo(tensor.dtype).min <= value <= np.iinfo(tensor.dtype).max:
             assert refused(at(name, value)) == "M10", value
+
+
+def extent(words: str, sizes: dict[str, int]) -> int:
+    """Of ``256``, ``4F``, ``in + H``."""
+    terms = [re.fullmatch(r"(\d*)([A-Za-z]*)", term).groups() for term in words.split(" + ")]  # type: ignore[union-attr]
+    return sum(int(factor or 1) * sizes[name] for factor, name in terms)
 
 
 def number(word: str) -> int:
