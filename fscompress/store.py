@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 SUFFIX = ".safetensors"
 MASTER_SUFFIX = ".float16.safetensors"  # float weights to go on training from: not a model to code with
-_TRAINED = ("embedding", "weight", "gain", "bias")  # last words of the names of tensors (``engine/model_file.py``)
+_TRAINED = (
+    "embedding",
+    "weight",
+    "gain",
+    "bias",
+    "scalars",
+)  # last words of the names of tensors (``engine/model_file.py``)
 ID_BYTES = 8  # of the id, in .fsc files and in messages
 _SHORTEST_PREFIX = 8  # hexadecimal digits, so that a short name is not taken for an id
 _PACKAGE = Path(__file__).resolve().parent

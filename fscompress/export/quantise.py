@@ -48,6 +48,19 @@ def fraction_bits(scales: list[F64], reaches: list[F64]) -> int:
     raise ModelFileError("weights are too large for the integer scheme")
 
 
+def product_shift(scales: list[F64], reaches: list[F64], f: int) -> int:
+    """The largest shift after which x has f fraction bits and for which multipliers fit 31 bits.
+
+    Args:
+        scales, reaches: as in ``fraction_bits``.
+    """
+    for shift in range(q.PRODUCT_SHIFT, q.LOWEST_SHIFT - 1, -1):
+        fits = all(scale.max() * 2.0 ** (shift + f) < MULTIPLIER_LIMIT for scale in scales)
+        if fits and np.sum(reaches, axis=0).max() * 2.0**f < 0.99 * q.X_MAX:
+            return shift
+    raise ModelFileError("weights are too large for the integer scheme")
+
+
 def to_multiplier(scale: F64, f: int, shift: int = q.PRODUCT_SHIFT) -> npt.NDArray[np.int32]:
     """The int32 that takes an accumulator unit of ``scale`` to f fraction bits after ``>> shift``."""
     return np.maximum(np.rint(scale * 2.0 ** (shift + f)), 1).astype(np.int32)
