@@ -64,9 +64,9 @@ def test_trained_measured_and_exported() -> None:
         result = run("export", "-f", name, "m.safetensors", "--valid", "text")
         assert result.exit_code == 0, result.stderr
         assert abs(float(result.stdout.split()[-2])) < 0.01
-        assert run("encode", "-f", "--model", "./m.safetensors", "text", "text.fsc").exit_code == 0
+        assert run("encode", "-f", "--model", "./m.safetensors", "text", "-o", "text.fsc").exit_code == 0
         assert " m (" in run("list", "text.fsc").stdout
-        assert run("decode", "-f", "--model", "./m.safetensors", "text.fsc", "again").exit_code == 0
+        assert run("decode", "-f", "--model", "./m.safetensors", "text.fsc", "-o", "again").exit_code == 0
         assert Path("again").read_bytes() == TEXT
         words = ["--level", "fast", "--model", "./m.safetensors", "text"]
         assert run("explain", "-f", "--bytes", "300", *words).exit_code == 0

@@ -109,7 +109,11 @@ def rejected_models() -> list[tuple[str, bytes, str]]:
 
     wide, steep = base(UNITS), np.full(256, TOP, np.int32)
     logits = wide | {"output.weight": np.full((256, UNITS), 63, np.int8), "output.multiplier": steep}
-    gate = {"cell.0.weight": np.full((1, 1), 63, np.int8), "cell.0.multiplier": np.full(1, TOP, np.int32)}
+    gate = {
+        "places": np.array([[0, -1, 1, 16]], np.int32),
+        "cell.0.weight": np.full((1, 1), 63, np.int8),
+        "cell.0.multiplier": np.full(1, TOP, np.int32),
+    }
     header = changed().replace(b'"scheme":"2"', b'"theme":"22"')
     return [
         ("m03-no-scheme", header, "no scheme"),
