@@ -68,9 +68,9 @@ def test_trained_measured_and_exported() -> None:
         assert " m (" in run("list", "text.fsc").stdout
         assert run("decode", "-f", "--model", "./m.safetensors", "text.fsc", "-o", "again").exit_code == 0
         assert Path("again").read_bytes() == TEXT
-        words = ["--level", "fast", "--model", "./m.safetensors", "text"]
-        assert run("explain", "-f", "--bytes", "300", *words).exit_code == 0
-        assert run("bench", "--parts", "--runs", "1", *words).exit_code == 0
+    words = ["--level", "fast", "--model", "./m.safetensors", "text"]
+    assert run("explain", "--bytes", "300", *words).exit_code == 0
+    assert run("bench", "--parts", "--runs", "1", *words).exit_code == 0
 
 
 def test_what_has_no_integer_form_is_refused_before_its_tensors_are_read() -> None:

@@ -77,7 +77,7 @@ def check_integers(checkpoint):
     cost = integer_bits_per_byte(exported, plain.tobytes(), 4) - exact
     assert cost < 0.01
     assert cost > -0.01 or exported.kind == "fast-grnn"  # so little trained its h grows and grows: the bound helps
-    coded = encode(TEXT, [exported])
+    coded = encode(TEXT, [exported], "normal")
     assert len(coded) < len(TEXT)
     assert decode(coded, lambda model_id, name: exported) == TEXT
 
