@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numba
+from numba.core import config
+
 from fscompress.settings import cache_folder
 
 
@@ -54,10 +57,6 @@ def kernels_are_cold() -> bool:
     return not cached_kernels()
 
 
-os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache()))
-
-import numba  # noqa: E402 (the cache folder must be known before numba is loaded)
-
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
 
 
@@ -65,7 +64,12 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles at first use, caches, releases the GIL; division by zero is excluded by each kernel's bounds.
 
     Kernels neither allocate nor keep arrays, so they are compiled without numba's reference counts (``_nrt``), whose
-    atomic operations would take a third of the time.
+    atomic operations would take a third of the time.  The cache folder is ours whatever ``NUMBA_CACHE_DIR`` says, and
+    ours alone: there a kernel of an older version would pass for this one.
     """
-    compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(function)
+    others, config.CACHE_DIR = config.CACHE_DIR, str(kernel_cache())  # type: ignore[attr-defined]
+    try:
+        compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(function)
+    finally:
+        config.CACHE_DIR = others  # type: ignore[attr-defined]
     return compiled

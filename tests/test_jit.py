@@ -7,20 +7,26 @@ from pathlib import Path
 from fscompress.jit import kernel_sources_digest
 from tests.conftest import child_environment
 
-ASK = "import os, fscompress.jit; print(os.environ['NUMBA_CACHE_DIR'])"
+ASK = "import numba; from fscompress.engine.kernels import scale_into; print(scale_into.stats.cache_path)"
 
 
-def kernel_folder(cache: Path) -> Path:
-    environment = {key: value for key, value in child_environment().items() if key != "NUMBA_CACHE_DIR"}
-    environment["FSCOMPRESS_CACHE"] = str(cache)
+def kernel_folder(cache: Path, **others: str) -> Path:
+    """Where a process keeps its kernels that has imported numba for purposes of its own before."""
+    environment = child_environment() | {"FSCOMPRESS_CACHE": str(cache), **others}
     done = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)
-    return Path(done.stdout.strip())
+    return Path(done.stdout.strip()).parent
 
 
 def test_kernels_are_kept_in_the_cache_folder(tmp_path: Path) -> None:
     folder = kernel_folder(tmp_path / "cache")
     assert folder == tmp_path / "cache" / "kernels" / kernel_sources_digest()
     assert folder.is_dir()
+
+
+def test_kernels_are_kept_apart_from_those_of_others(tmp_path: Path) -> None:
+    """In a folder that does not change with the sources, numba would take an older version's kernels for these."""
+    folder = kernel_folder(tmp_path / "cache", NUMBA_CACHE_DIR=str(tmp_path / "others"))
+    assert folder == tmp_path / "cache" / "kernels" / kernel_sources_digest()
 
 
 def test_an_unwritable_cache_gives_a_private_folder_each_time_and_no_litter(tmp_path: Path) -> None:

@@ -25,8 +25,7 @@ def test_a_second_time_there_is_nothing_to_do(program: Program) -> None:
 @pytest.mark.slow
 def test_nothing_is_left_to_compile(program: Program, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    environment = {name: value for name, value in child_environment().items() if name != "NUMBA_CACHE_DIR"}
-    environment["FSCOMPRESS_CACHE"] = str(cache)
+    environment = child_environment() | {"FSCOMPRESS_CACHE": str(cache)}
 
     def run(*words: str) -> bytes:
         result = program(*words, env=environment, timeout=600)

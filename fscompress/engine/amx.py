@@ -21,7 +21,7 @@ from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, FEATURES, GROUP, TILE_R
 
 COMPILED = "amx-int8" in FEATURES and CHOSEN.name == "avx512vnni"
 BATCH = 16  # lanes that an instruction takes at most
-FROM_LANES = 6  # so many lanes and more are faster this way than by tiles (measured)
+FROM_LANES = 3  # so many lanes and more are faster this way than by tiles (measured)
 
 SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1023, 18  # Linux on x86-64
 

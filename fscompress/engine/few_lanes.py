@@ -22,7 +22,7 @@ from fscompress.engine.few_lanes_kernels import (
     network_step,
     read_out,
 )
-from fscompress.engine.layout import CellLayout, States, cell_layouts, offset_of
+from fscompress.engine.layout import CellLayout, States, at_cache_line, cell_layouts, offset_of
 from fscompress.engine.products import U8
 from fscompress.engine.spec import I8, I32, I64, IntegerModel
 from fscompress.engine.tiles import COLUMN_STEP, TILE_ROWS, pack
@@ -41,8 +41,8 @@ class FewLanesLayout:
         parameters = [_parameters(cell) for cell in cells]
         parameters.append(np.concatenate((offset_of(model.output), model.output_multiplier, model.output_bias)))
         self.model = model
-        self.packed: I8 = np.concatenate([tiles.reshape(-1) for tiles in packed])
-        self.parameters: I32 = np.concatenate(parameters)
+        self.packed: I8 = at_cache_line(np.concatenate([tiles.reshape(-1) for tiles in packed]))
+        self.parameters: I32 = at_cache_line(np.concatenate(parameters))
         self.epsilon: I64 = np.stack([cell.epsilon for cell in cells])
         self.plan: I64 = np.zeros((len(packed), PLAN_COLUMNS), np.int64)
         self.plan[1:, PACKED_AT] = np.cumsum([tiles.size for tiles in packed])[:-1]
@@ -93,14 +93,16 @@ class FewLanesEngine:
         columns = -(-sum(model.sizes) // COLUMN_STEP) * COLUMN_STEP
         self.states = States(model, lanes, columns)
         largest = max(model.sizes)
-        accumulator = np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32)
+        accumulator = at_cache_line(np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32))
+        x = at_cache_line(np.zeros(4 * largest, np.int32))
+        index = at_cache_line(np.zeros(5 * largest, np.uint16))
         logits = np.zeros(256, np.int32)
-        self.tree = np.zeros((lanes, 512), np.int32)
+        self.tree = at_cache_line(np.zeros((lanes, 512), np.int32))
         (fast_h, slow_h), (fast_c, slow_c) = self.states.h, self.states.c
         self.step_arguments = (
             *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.cells[0].table, model.output_shift),
             *(model.sigmoid, model.tanh, model.exp2, fast_h, fast_c, slow_h, slow_c, self.states.z, accumulator),
-            *(np.zeros(4 * largest, np.int32), np.zeros(5 * largest, np.uint16), self.tree, logits, amx_shapes()),
+            *(x, index, self.tree, logits, amx_shapes()),
         )
         read_out(
             *(layout.plan, layout.packed, layout.parameters, model.output_shift, model.exp2),

@@ -34,28 +34,61 @@ def integer_root(v):
 
 
 @kernel
-def norm_into(x, epsilon, gain, bias, index):
-    """Layer normalisation of x (int32 [H]) into table indices uint16 [H], saturated to 0..8191."""
-    size = x.shape[0]
+def moments_of(x):
+    """Mean (floored) and sum of squared differences from it of x (int32 [H])."""
     total = np.int64(0)
-    for j in range(size):
+    for j in range(x.shape[0]):
         total += np.int64(x[j])
-    mean = np.int32(total // size)
+    mean = np.int32(total // x.shape[0])
     squares = np.int64(0)
-    for j in range(size):
+    for j in range(x.shape[0]):
         d = np.int64(np.int32(x[j] - mean))
         squares += d * d
+    return mean, squares
+
+
+@kernel
+def reciprocal_of(squares, size, epsilon):
+    """How far differences are shifted left, then right, and the reciprocal that they are multiplied by."""
     root = integer_root((squares // size + epsilon) << NORM_ROOT_SHIFT)
     bits = 0
     while root >> bits:
         bits += 1
     left, right = np.int32(max(NORM_BITS - bits, 0)), np.int32(max(bits - NORM_BITS, 0))
-    reciprocal = np.int64(np.int32((np.int64(1) << NORM_RECIPROCAL) // (root << left >> right)))
-    for j in range(size):
+    return left, right, np.int64(np.int32((np.int64(1) << NORM_RECIPROCAL) // (root << left >> right)))
+
+
+@kernel
+def normalise_into(x, mean, scale, gain, bias, index):
+    """Table indices uint16 [H], saturated to 0..8191, of x (int32 [H]) with what ``reciprocal_of`` gives for it."""
+    left, right, reciprocal = scale
+    for j in range(x.shape[0]):
         d = np.int64(np.int32(np.int32(np.int32(x[j] - mean) << left) >> right))
         n = np.int64(np.int32((d * reciprocal) >> 32))
         y = np.int32(np.int32((n * np.int64(gain[j]) + HALF_UNIT) >> 32) + bias[j])
         index[j] = np.uint16(min(max(np.int32(y + TABLE_HALF), ZERO), TABLE_LAST))
+
+
+@kernel
+def norm_into(x, epsilon, gain, bias, index):
+    """Layer normalisation of x (int32 [H]) into table indices uint16 [H]."""
+    mean, squares = moments_of(x)
+    normalise_into(x, mean, reciprocal_of(squares, x.shape[0], epsilon), gain, bias, index)
+
+
+@kernel
+def norm_gates_into(x, epsilon, gain, bias, index):
+    """As ``norm_into`` for each quarter of x (int32 [4H]); side by side, since a root and a division are long waits."""
+    a = x.shape[0] // 4
+    b, c, d = 2 * a, 3 * a, 4 * a
+    (mean0, sum0), (mean1, sum1) = moments_of(x[:a]), moments_of(x[a:b])
+    (mean2, sum2), (mean3, sum3) = moments_of(x[b:c]), moments_of(x[c:d])
+    scale0, scale1 = reciprocal_of(sum0, a, epsilon[0]), reciprocal_of(sum1, a, epsilon[1])
+    scale2, scale3 = reciprocal_of(sum2, a, epsilon[2]), reciprocal_of(sum3, a, epsilon[3])
+    normalise_into(x[:a], mean0, scale0, gain[:a], bias[:a], index[:a])
+    normalise_into(x[a:b], mean1, scale1, gain[a:b], bias[a:b], index[a:b])
+    normalise_into(x[b:c], mean2, scale2, gain[b:c], bias[b:c], index[b:c])
+    normalise_into(x[c:d], mean3, scale3, gain[c:d], bias[c:d], index[c:d])
 
 
 @kernel
@@ -144,9 +177,7 @@ def lstm_step(
             row = table[symbols[s]]
             for j in range(4 * size):
                 x[j] = np.int32(x[j] + row[j])
-        for k in range(4):
-            start, stop = k * size, (k + 1) * size
-            norm_into(x[start:stop], epsilon[k], gain[start:stop], bias[start:stop], index[start:stop])
+        norm_gates_into(x, epsilon, gain, bias, index)
         new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c)
         norm_into(new_c, epsilon[4], gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
         look_up_into(sigmoid, index[2 * size : 3 * size], opened)
