@@ -116,7 +116,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def count_weights(shapes: dict[str, list[int]]) -> int:
-    """Trained parameters of the model whose tensors have these shapes, as its float network counts them."""
+    """Trained parameters of the model whose tensors have these shapes, as its float network counts them.
+
+    The zeros that are put into the matrices of a GRU are counted with them, joined biases of ``torch.nn.LSTM`` once.
+    """
     trained = (shape for name, shape in shapes.items() if name.split(".")[-1] in _TRAINED)
     return sum(math.prod(shape) for shape in trained)
 

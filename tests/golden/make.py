@@ -347,7 +347,7 @@ def main() -> None:
     if chosen.train or chosen.model:
         make_models()
     make_files()
-    make_recurrent.write_files(LONG)
+    make_recurrent.write_files(LONG[:600])
     ratio.record()
 
 

