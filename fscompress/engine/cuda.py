@@ -91,6 +91,9 @@ class CudaEngine:
                 self._host_tree[:n].copy_(self._tree[:n], non_blocking=True)
             self._queue.wait()
 
+    def release(self) -> None:
+        """See ``Engine.release``; nothing is given back: a graph is recorded for its buffers and dear to make."""
+
     def states(self) -> list[tuple[I32, I32]]:
         """Copies of (h, c), int32 [rows, H], of the fast and the slow cells; rows of active lanes come first."""
         return [(state.h.int().cpu().numpy(), state.c.int().cpu().numpy()) for state in self._states]
