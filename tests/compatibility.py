@@ -7,7 +7,7 @@
 The bounds are read from pyproject.toml.  uv resolves them, because pip has no lowest; it is installed into the folder
 of the run and nowhere else.  Only wheels count: a version without one for a Python is not meant to be built there.
 A torch that brings CUDA's libraries, gigabytes, is not installed: where no index has the same version for processors
-alone, its row says so and does not count.  UV_FIND_LINKS and UV_INDEX name places beside PyPI.
+alone, its row says so and does not count.  UV_FIND_LINKS, or PIP_FIND_LINKS, and UV_INDEX name places beside PyPI.
 With torch the tiny model's weights are exported too, and must give the integers' file of tests/golden byte for byte.
 Ends with 1 if one environment fails or none is tested.
 """
@@ -30,6 +30,7 @@ PYTHONS = ("python3.11", "python3.12", "python3.13")
 RESOLUTIONS = {"lowest": "lowest-direct", "highest": "highest"}
 TESTERS = ("hypothesis>=6.100,<7", "pytest>=8.3,<10")
 SHOWN = ("numpy", "numba", "constriction", "onnxruntime", "safetensors", "click", "torch")
+FROM_PIP = {"UV_FIND_LINKS": "PIP_FIND_LINKS", "SSL_CERT_FILE": "PIP_CERT"}  # what pip is told, uv is told too
 CODING = ("tests/golden",)
 TRAINING = ("tests/export", "tests/training", "tests/model", "tests/engine/test_cuda.py")
 CUDA_LIBRARIES = re.compile(r"^ \+ nvidia-", flags=re.MULTILINE)  # in what uv would install
@@ -148,6 +149,9 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Exit code 0 if the golden files are equal everywhere."""
     given = arguments()
+    for ours, theirs in FROM_PIP.items():
+        if theirs in os.environ:
+            os.environ.setdefault(ours, os.environ[theirs])
     pythons = given.python or [name for name in PYTHONS if runnable(name)]
     with tempfile.TemporaryDirectory(prefix="fscompress-compatibility-", dir=given.folder) as name:
         folder = Path(name)
