@@ -80,6 +80,9 @@ class CudaEngine:
             self._queue.wait()
         self.tree = self._host_tree.numpy()[:lanes]
 
+    def release(self) -> None:
+        """See ``Engine.release``; nothing is given back: a graph is recorded for its buffers and dear to make."""
+
     def advance(self, symbols: Symbols) -> None:
         """See ``Engine.advance``; raises EngineError if the device fails."""
         n = len(symbols)
@@ -90,9 +93,6 @@ class CudaEngine:
                 self._step()
                 self._host_tree[:n].copy_(self._tree[:n], non_blocking=True)
             self._queue.wait()
-
-    def release(self) -> None:
-        """See ``Engine.release``; nothing is given back: a graph is recorded for its buffers and dear to make."""
 
     def states(self) -> list[tuple[I32, I32]]:
         """Copies of (h, c), int32 [rows, H], of the fast and the slow cells; rows of active lanes come first."""

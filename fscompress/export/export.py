@@ -1,6 +1,7 @@
 """A float FS-LSTM as an integer model: quantise every tensor, warm the state up on a primer, record the canary."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from fscompress.engine.spec import N_GATES
 from fscompress.errors import RefusedError
 from fscompress.export.quantise import F64, activation_tables, fixed, fraction_bits, quantise_rows, to_multiplier
 from fscompress.model.cells.base import LAYER_NORM_EPS
-from fscompress.model.config import NATS_PER_BIT, ModelConfig
+from fscompress.model.config import ModelConfig
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 GAIN_LIMIT, BIAS_LIMIT = (1 << 31) - 1, 1 << 20
@@ -86,11 +87,11 @@ def _vectors(weights: Mapping[str, F64], config: ModelConfig, index: int, f: int
 def _output(weights: Mapping[str, F64]) -> tuple[Tensors, int]:
     """The read-out: logits in bits with LOGIT_Q fraction bits."""
     rows = quantise_rows(weights["output.weight"])
-    scale = rows.scale * HIDDEN_SCALE / NATS_PER_BIT
+    scale = rows.scale * HIDDEN_SCALE / math.log(2)
     shift = q.PRODUCT_SHIFT
     while scale.max() * 2.0 ** (shift + q.LOGIT_Q) >= GAIN_LIMIT:
         shift -= 1
-    bias = fixed(weights["output.bias"] / NATS_PER_BIT, q.LOGIT_Q, 1 << 24)
+    bias = fixed(weights["output.bias"] / math.log(2), q.LOGIT_Q, 1 << 24)
     multiplier = to_multiplier(scale, q.LOGIT_Q, shift)
     return {"output.weight": rows.weight, "output.multiplier": multiplier, "output.bias": bias}, shift
 
