@@ -64,6 +64,9 @@ class ReferenceEngine:
             self._step(cell, FAST, [self._hidden(FAST, n)], n, None)
         self._read_out(n)
 
+    def release(self) -> None:
+        """See ``Engine.release``; nothing is given back: the states are small."""
+
     def _hidden(self, group: int, n: int) -> I64:
         """h8 int64 [n, H]: the state as a product sees it, before the offset of 128."""
         return self._states[group][0][:n] * q.HIDDEN_MAX + (1 << q.HIDDEN_Q - 1) >> q.HIDDEN_Q

@@ -1,10 +1,12 @@
 """Shape of the float network: one frozen dataclass, checked once, passed down.  Imports nothing heavy."""
 
+import math
 from dataclasses import dataclass
 
 from fscompress.errors import RefusedError
 
 VOCABULARY = 256  # V: one symbol a byte value
+NATS_PER_BIT = math.log(2)  # losses of torch are in nats
 FS_RNN, STACKED, SEQUENTIAL, TORCH_LSTM = ARCHITECTURES = ("fs-rnn", "stacked", "sequential", "torch-lstm")
 CELL_NAMES = ("lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn")  # the keys of ``cells.CELLS``, without torch
 TORCH_CELL = "lstm-plain"  # what torch.nn.LSTM computes

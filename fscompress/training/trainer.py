@@ -20,6 +20,7 @@ from fscompress.corpora import Batches, Corpus
 from fscompress.corpora.source import joined
 from fscompress.errors import CheckpointError
 from fscompress.model.build import build_model
+from fscompress.model.config import NATS_PER_BIT
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
@@ -29,7 +30,6 @@ from fscompress.training.state import RunState, restore_run, run_tensors
 from fscompress.training.window import make_window
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.jsonl"
-BITS_PER_NAT = 1.4426950408889634
 EVAL_BYTES = 350_000
 PAPER_EVAL_BYTES = 5_000_000  # the whole of the validation part of enwik8, and of PTB
 
@@ -170,7 +170,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimiser.step()
         self.state.step += 1
-        return self.world.mean(loss.item()) * BITS_PER_NAT, rate
+        return self.world.mean(loss.item()) / NATS_PER_BIT, rate
 
     def _validate(self) -> None:
         state = self.state
