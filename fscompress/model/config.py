@@ -16,6 +16,7 @@ class ModelConfig:
 
     Sizes are numbers of units; ``dropout`` and the zoneouts are probabilities in [0, 1).  Only an ``fs-rnn`` has a
     slow cell: of the other architectures ``slow_size`` is 0, ``fast_size`` and ``n_fast`` are those of their layers.
+    ``rank`` is that of each cell's matrix as a product of two factors; 0 means one matrix (Kusupati et al. 2018).
     """
 
     fast_size: int  # F
@@ -27,6 +28,7 @@ class ModelConfig:
     zoneout_hidden: float = 0.0
     cell: str = "lstm"
     architecture: str = FS_RNN  # checkpoints of before there were others do not name it
+    rank: int = 0  # nor this
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
@@ -36,6 +38,8 @@ class ModelConfig:
         for name in sizes:
             if getattr(self, name) < 1:
                 raise RefusedError(f"model: {name} must be at least 1 (got {getattr(self, name)})")
+        if self.rank < 0:
+            raise RefusedError(f"model: rank must not be negative (got {self.rank})")
         self._check_cells()
         for name in ("dropout", "zoneout_cell", "zoneout_hidden"):
             if not 0.0 <= getattr(self, name) < 1.0:
@@ -53,6 +57,8 @@ class ModelConfig:
                 raise RefusedError(f"model: a {TORCH_LSTM} has cells of type {TORCH_CELL} only (got {self.cell})")
             if self.zoneout_cell or self.zoneout_hidden:
                 raise RefusedError(f"model: a {TORCH_LSTM} has no zoneout")
+            if self.rank:
+                raise RefusedError(f"model: a {TORCH_LSTM} has no low-rank form (got rank {self.rank})")
 
     @property
     def is_fs_rnn(self) -> bool:

@@ -243,7 +243,7 @@ def _first_states(model: CellNetwork, old: list[list[State]]) -> list[State]:
 def _matrix_gradient(run: Recurrence, index: int, d_a: Tensor, z: Tensor) -> Tensor:
     """Gradient of a cell's matrix over the window: one product; columns of the byte get theirs from ``projected``."""
     model = run.model
-    gradient = torch.mm(d_a.flatten(0, 1).t(), z.flatten(0, 1)).to(model.cell(index).weight.dtype)
+    gradient = torch.mm(d_a.flatten(0, 1).t(), z.flatten(0, 1)).to(model.output.weight.dtype)
     if not model.places[index].reads_byte:
         return gradient
     return torch.cat((gradient.new_zeros(gradient.shape[0], model.config.embedding_size), gradient), dim=1)

@@ -6,12 +6,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from fscompress.errors import RefusedError
+
 State = tuple[Tensor, ...]
 Keep = Tensor | None
 
 
 class Cell(nn.Module, ABC):
     """f(h, x) of the paper's section 3, split into ``weight @ [x; h]`` and ``pointwise``.
+
+    After ``factorise`` the weight is a product of two trained factors, ``left @ right``, and no parameter any more.
 
     Args:
         input_size: width of x, 0 for a cell without input (F3..Fk).
@@ -20,23 +24,52 @@ class Cell(nn.Module, ABC):
 
     n_gates: ClassVar[int]  # rows of ``weight`` in units of H
     n_states: ClassVar[int]  # members of the state tuple, h first
+    weight: nn.Parameter
+    left: nn.Parameter
+    right: nn.Parameter
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size
+        self.rank = 0  # of the factors; 0: there are none
         # columns: first the input x, then the state h; biases are among ``vectors``
         self.weight = nn.Parameter(torch.empty(self.n_gates * hidden_size, input_size + hidden_size))
         for gate in self.weight.data.split(hidden_size):
             for block in gate.split([n for n in (input_size, hidden_size) if n], dim=1):
                 nn.init.orthogonal_(block)
 
+    def factorise(self, rank: int) -> None:
+        """Low rank (Kusupati et al. 2018, section 3.2): ``left`` [rows, rank] and ``right`` [rank, columns] are trained.
+
+        START
+
+        Raises:
+            RefusedError: the rank is not below both sides of ``weight``.
+        """
+        rows, columns = self.weight.shape
+        if rank >= min(rows, columns):
+            raise RefusedError(f"model: rank {rank} is not below both sides of a cell's {rows} x {columns} matrix")
+        u, scale, v = torch.linalg.svd(self.weight.detach(), full_matrices=False)
+        root = scale[:rank].sqrt()
+        del self.weight
+        self.left, self.right = nn.Parameter(u[:, :rank] * root), nn.Parameter(root[:, None] * v[:rank])
+        self.rank = rank
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The trained matrices by name: ``weight``, or its factors."""
+        return {"left": self.left, "right": self.right} if self.rank else {"weight": self.weight}
+
+    def product(self) -> Tensor:
+        """``weight``, float [n_gates * H, input_size + H], multiplied out where it has factors; differentiable."""
+        return self.left @ self.right if self.rank else self.weight
+
     def matrix(self) -> Tensor:
-        """What the product multiplies by, float [rows, input_size + H]: ``weight``, but where zeros have to be put in.
+        """What [x; h] is multiplied by, float [rows, input_size + H]: ``product``, but where zeros have to be put in.
 
         Differentiable, and computed once a window; ``a`` of ``pointwise`` has one column a row.
         """
-        return self.weight
+        return self.product()
 
     @abstractmethod
     def vectors(self) -> tuple[nn.Parameter, ...]:

@@ -1,7 +1,7 @@
 """FastRNN and FastGRNN (Kusupati et al. 2018, "FastGRNN", sections 3.1 and 3.2): a quarter of an LSTM's products.
 
 Their scalars lie in (0, 1): what is trained is the argument of a sigmoid, started at the published code's values.
-Low rank, sparsity and the piecewise-linear gates of that paper are not here.
+Low rank is in ``Cell.factorise``, sparsity in ``fscompress.training.sparsity``: every cell can have them.
 """
 
 import torch

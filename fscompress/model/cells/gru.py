@@ -24,7 +24,7 @@ class GRUCell(Cell):
     def matrix(self) -> Tensor:
         """[W_r U_r; W_z U_z; W_n 0; 0 U_n]: a third more to multiply than ``weight``, none of it trained."""
         h = self.hidden_size
-        gates, candidate = self.weight[: 2 * h], self.weight[2 * h :]
+        gates, candidate = self.product().tensor_split([2 * h])
         by_input = pad(candidate[:, : self.input_size], (0, h))
         by_state = pad(candidate[:, self.input_size :], (self.input_size, 0))
         return torch.cat((gates, by_input, by_state))
