@@ -12,6 +12,7 @@ from fscompress.cli.options import talks
 from fscompress.container.layout import NAME as NAME_PATTERN
 from fscompress.errors import RefusedError
 from fscompress.files import check_output, open_output
+from fscompress.model.config import SMOOTH
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -77,12 +78,13 @@ def export(
 
 
 def exported(checkpoint: Path, settings: Any) -> bytes:
-    """The integer model's bytes, see ``export_checkpoint``; refuses factors, of which it knows nothing."""
+    """The integer model's bytes, see ``export_checkpoint``; refuses factors and gates of which it knows nothing."""
     from fscompress.export.checkpoint import export_checkpoint
     from fscompress.training.checkpoint import read_checkpoint
 
-    if read_checkpoint(checkpoint).model.rank:
-        raise RefusedError(f"{checkpoint}: has no integer form (its matrices are products of factors)")
+    shape = read_checkpoint(checkpoint).model
+    if shape.rank or shape.gates != SMOOTH:
+        raise RefusedError(f"{checkpoint}: has no integer form (got rank {shape.rank}, {shape.gates} gates)")
     return export_checkpoint(checkpoint, settings)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fscompress.model.base import ByteModel, Masks, MaskShapes, States
 from fscompress.model.cells import Cell, State, cell_class
+from fscompress.model.cells.base import GATES
 from fscompress.model.config import ModelConfig
 
 
@@ -31,7 +32,7 @@ class CellNetwork(ByteModel):
     are read out.  The input of a cell has the embedded byte first, then the output of its source.
 
     Args:
-        config: the shape; its cell is at every place, and of its rank.
+        config: the shape; its cell is at every place, of its rank and with its gates.
         sizes: units of each group.
         places: of the cells, in order of computation.
         read_groups: in order of the columns of the read-out.
@@ -48,8 +49,9 @@ class CellNetwork(ByteModel):
         self.embedding = self.make_embedding()
         self.cells = nn.ModuleList(cls(self._input_size(place), sizes[place.group]) for place in places)
         self.output = self.make_output(sum(sizes[group] for group in read_groups))
-        if config.rank:
-            for i in range(len(self.places)):
+        for i in range(len(self.places)):
+            self.cell(i).gates = GATES[config.gates]
+            if config.rank:
                 self.cell(i).factorise(config.rank)
 
     def _input_size(self, place: Place) -> int:

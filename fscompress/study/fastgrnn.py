@@ -1,4 +1,4 @@
-"""FastGRNN's way to a small model (Kusupati et al. 2018, section 4): LSTM, FastRNN, FastGRNN, -LR, -LSQ on equal data."""
+"""The way to a small model of Kusupati et al. 2018: LSTM, FastRNN, FastGRNN, -LR and -LSQ on equal data and steps."""
 
 from fscompress.study.outcome import Curve, Outcome, Picture
 from fscompress.study.runs import Runs

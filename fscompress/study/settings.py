@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fscompress.model.config import CELL_NAMES, SEQUENTIAL, ModelConfig
+from fscompress.model.config import CELL_NAMES, PIECEWISE, SEQUENTIAL, SMOOTH, ModelConfig
 from fscompress.training.config import PRESETS, Preset, TrainConfig
 
 COMPARED = ("fs-lstm-4", "stacked-lstm", "sequential-lstm")
@@ -44,15 +44,15 @@ def _fastgrnn(units: int, embedding: int, rank: int, sparsity: float, training: 
     """One cell, as in that paper; its rank and sparsity are chosen for each data set, and so are ours."""
     sparse = dataclasses.replace(training, sparsity=sparsity)
 
-    def one(cell: str, rank: int = 0) -> ModelConfig:
-        return ModelConfig(units, 0, 1, embedding, cell=cell, architecture=SEQUENTIAL, rank=rank)
+    def one(cell: str, rank: int = 0, gates: str = SMOOTH) -> ModelConfig:
+        return ModelConfig(units, 0, 1, embedding, cell=cell, architecture=SEQUENTIAL, rank=rank, gates=gates)
 
     return {
         "LSTM": Preset(one("lstm-plain"), training),
         "FastRNN": Preset(one("fast-rnn"), training),
         "FastGRNN": Preset(one("fast-grnn"), training),
         "FastGRNN-LR": Preset(one("fast-grnn", rank), training),
-        "FastGRNN-LSQ": Preset(one("fast-grnn", rank), sparse),
+        "FastGRNN-LSQ": Preset(one("fast-grnn", rank, PIECEWISE), sparse),
     }
 
 

@@ -1,21 +1,31 @@
 """The protocol of a recurrent cell: one matrix product, then a pointwise function of its result and the old state."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from fscompress.errors import RefusedError
+from fscompress.model.config import PIECEWISE, SMOOTH
 
 State = tuple[Tensor, ...]
 Keep = Tensor | None
+
+
+class Gates(NamedTuple):
+    """The two functions that a cell is made of, each from a tensor to one of its shape."""
+
+    sigmoid: Callable[[Tensor], Tensor]  # to [0, 1]
+    tanh: Callable[[Tensor], Tensor]  # to [-1, 1]
 
 
 class Cell(nn.Module, ABC):
     """f(h, x) of the paper's section 3, split into ``weight @ [x; h]`` and ``pointwise``.
 
     After ``factorise`` the weight is a product of two trained factors, ``left @ right``, and no parameter any more.
+    ``gates`` are the functions that ``forward`` uses, and the training loop.
 
     Args:
         input_size: width of x, 0 for a cell without input (F3..Fk).
@@ -33,6 +43,7 @@ class Cell(nn.Module, ABC):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.rank = 0  # of the factors; 0: there are none
+        self.gates = GATES[SMOOTH]
         # columns: first the input x, then the state h; biases are among ``vectors``
         self.weight = nn.Parameter(torch.empty(self.n_gates * hidden_size, input_size + hidden_size))
         for gate in self.weight.data.split(hidden_size):
@@ -40,7 +51,7 @@ class Cell(nn.Module, ABC):
                 nn.init.orthogonal_(block)
 
     def factorise(self, rank: int) -> None:
-        """Low rank (Kusupati et al. 2018, section 3.2): ``left`` [rows, rank] and ``right`` [rank, columns] are trained.
+        """Puts ``left`` [rows, rank] and ``right`` [rank, columns] in the place of ``weight`` (FastGRNN, section 3.2).
 
         START
 
@@ -77,7 +88,7 @@ class Cell(nn.Module, ABC):
 
     @staticmethod
     @abstractmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """New state from preactivations ``a`` [B, rows of ``matrix``] and the old state, float32.
 
         ``keep`` has one entry a state member: None for no zoneout, else [B, H] or [] weights in [0, 1] of the old value
@@ -87,7 +98,7 @@ class Cell(nn.Module, ABC):
     def forward(self, x: Tensor | None, state: State, keep: tuple[Keep, ...]) -> State:
         """One step: x float [B, input_size] or None where input_size is 0."""
         z = state[0] if x is None else torch.cat((x, state[0]), dim=1)
-        return self.pointwise(z @ self.matrix().t(), state, self.vectors(), keep)
+        return self.pointwise(z @ self.matrix().t(), state, self.vectors(), keep, self.gates)
 
 
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
@@ -108,5 +119,16 @@ def zoneout(new: Tensor, old: Tensor, keep: Keep) -> Tensor:
     return new if keep is None else new + (old - new) * keep
 
 
+def piecewise_sigmoid(x: Tensor) -> Tensor:
+    """The piecewise-linear sigmoid of Kusupati et al. 2018, section 3.2: (x + 1) / 2, clipped to [0, 1]."""
+    return (0.5 * x + 0.5).clamp(0.0, 1.0)
+
+
+def piecewise_tanh(x: Tensor) -> Tensor:
+    """The piecewise-linear tanh of the same: x, clipped to [-1, 1]."""
+    return x.clamp(-1.0, 1.0)
+
+
+GATES = {SMOOTH: Gates(torch.sigmoid, tanh), PIECEWISE: Gates(piecewise_sigmoid, piecewise_tanh)}
 LAYER_NORM_EPS = 1e-3
 FORGET_BIAS = 1.0  # of every LSTM at the start (section 4.1)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fscompress.model.cells.base import Cell, Keep, State, tanh, zoneout
+from fscompress.model.cells.base import Cell, Gates, Keep, State, zoneout
 
 
 class GRUCell(Cell):
@@ -34,9 +34,9 @@ class GRUCell(Cell):
         return (self.bias,)
 
     @staticmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """See ``Cell.pointwise``; the state is (h,)."""
         (h,) = state
         r, z, by_input, by_state = (a.unflatten(1, vectors[0].shape) + vectors[0]).unbind(1)
-        n = tanh(by_input + torch.sigmoid(r) * by_state)
-        return (zoneout(n + torch.sigmoid(z) * (h - n), h, keep[0]),)
+        n = gates.tanh(by_input + gates.sigmoid(r) * by_state)
+        return (zoneout(n + gates.sigmoid(z) * (h - n), h, keep[0]),)
