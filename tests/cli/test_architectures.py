@@ -108,7 +108,7 @@ def test_impossible_shapes_are_one_line() -> None:
         (["--architecture", "stacked", "--slow", "3"], "no slow cell"),
         (["--architecture", "torch-lstm", "--cell", "lstm-plain", "--rank", "2"], "no low rank"),
         (["--architecture", "torch-lstm", "--cell", "lstm-plain", "--sparsity", "0.5"], "cannot be made sparse"),
-        (["--rank", "6", "--slow", "7"], "rank 6 is not below both sides of a cell's 24 x 9 matrix"),
+        (["--rank", "9", "--slow", "7"], "rank 9 is not below both sides of a cell's 24 x 9 matrix"),
     ):
         result = trained("c", *words)
         assert result.exit_code == 1

@@ -72,6 +72,7 @@ def test_factors_are_near_the_orthogonal_start(name):
     torch.testing.assert_close((cell.product() - whole).norm(), scale[H - 1 :].norm())
     for key in ("left", "right"):
         assert cell.trained()[key].requires_grad
+        assert cell.trained()[key].is_contiguous()  # else fused Adam errs after a resume
     with pytest.raises(RefusedError, match=f"rank {H} is not below both sides of a cell's {rows} x {H} matrix"):
         made(name, 0).factorise(H)
 

@@ -22,10 +22,18 @@ SPARSE = Preset(MODEL, TrainConfig(batch=4, window=4, rate=0.01, sparsity=0.7))
 STEPS = 3 * THRESHOLD_STEPS + 6  # stages of 17 steps; the one threshold of the second is at step 30
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 200)
-    return open_corpus(str(tmp_path / "text"))
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    text = tmp_path_factory.mktemp("corpus") / "text"
+    text.write_bytes(b"the quick brown fox jumps over the lazy dog. " * 200)
+    return open_corpus(str(text))
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    """Losses and last tensors of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("whole")
+    return fit(make(corpus, folder)), read_checkpoint(folder / LAST).tensors
 
 
 def make(corpus, out, steps=STEPS, resume=False, chosen=SPARSE, eval_every=10):
@@ -88,7 +96,7 @@ def test_stages(corpus, tmp_path):
     fit(trainer)
     for name, matrix in trainer.model.cell_matrices().items():
         assert torch.equal(matrix == 0, frozen[name])
-        assert torch.equal(matrix == before[name], frozen[name])
+        assert (matrix != before[name]).any()
         for moment in ("exp_avg", "exp_avg_sq"):
             assert trainer.optimiser.state[matrix][moment][frozen[name]].count_nonzero() == 0
     dense = trainer.model.n_weights()
@@ -96,14 +104,14 @@ def test_stages(corpus, tmp_path):
 
 
 @pytest.mark.parametrize("stop", [5, 17, 30, 31, 34, 40])
-def test_resumed_in_any_stage_equals_uninterrupted(stop, corpus, tmp_path):
-    whole = fit(make(corpus, tmp_path / "a"))
-    first = fit(make(corpus, tmp_path / "b"), stop_at=stop)
-    assert first + fit(make(corpus, tmp_path / "b", resume=True)) == whole
-    a, b = (read_checkpoint(tmp_path / name / LAST).tensors for name in "ab")
-    assert a.keys() == b.keys()
-    assert "support.cells.0.left" in a
-    assert all(torch.equal(a[name], b[name]) for name in a)
+def test_resumed_in_any_stage_equals_uninterrupted(stop, corpus, whole, tmp_path):
+    losses, expected = whole
+    first = fit(make(corpus, tmp_path), stop_at=stop)
+    assert first + fit(make(corpus, tmp_path, resume=True)) == losses
+    found = read_checkpoint(tmp_path / LAST).tensors
+    assert found.keys() == expected.keys()
+    assert "support.cells.0.left" in found
+    assert all(torch.equal(found[name], expected[name]) for name in found)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
@@ -125,13 +133,13 @@ def replace_rate(rate, **changes):
 
 def test_early_stopping_waits_for_the_sparse_network(tmp_path):
     """At a rate of next to nothing no epoch betters the first, of the dense network and then of the sparse one."""
-    (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 20)
-    corpus, chosen = open_corpus(str(tmp_path / "text")), replace_rate(1e-30, schedule="plateau", window=16)
+    (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 30)
+    corpus, chosen = open_corpus(str(tmp_path / "text")), replace_rate(1e-30, schedule="plateau", batch=16, window=16)
     epoch = corpus.n_train // chosen.training.bytes_per_step
     options = RunOptions(tmp_path / "run", device="cpu", precision="fp32", compiled=False)
-    trainer = Trainer(chosen, corpus, Budget(steps=24 * epoch), options)
+    trainer = Trainer(chosen, corpus, Budget(steps=18 * epoch), options)
     steps = len(fit(trainer))
-    assert 16 * epoch < steps < 24 * epoch
+    assert 12 * epoch < steps < 18 * epoch
     assert trainer.stopped_early
     assert trainer.state.plateau.divisions > 2
 

@@ -64,7 +64,9 @@ class Cell(nn.Module, ABC):
         u, scale, v = torch.linalg.svd(self.weight.detach(), full_matrices=False)
         root = scale[:rank].sqrt()
         del self.weight
-        self.left, self.right = nn.Parameter(u[:, :rank] * root), nn.Parameter(root[:, None] * v[:rank])
+        # by rows, as checkpoints keep what Adam remembers: fused Adam takes the two for alike in memory
+        self.left = nn.Parameter((u[:, :rank] * root).contiguous())
+        self.right = nn.Parameter((root[:, None] * v[:rank]).contiguous())
         self.rank = rank
 
     def trained(self) -> dict[str, nn.Parameter]:
