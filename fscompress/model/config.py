@@ -29,9 +29,9 @@ class ModelConfig:
     zoneout_cell: float = 0.0
     zoneout_hidden: float = 0.0
     cell: str = "lstm"
-    architecture: str = FS_RNN  # checkpoints of before there were others do not name it
-    rank: int = 0  # nor this
-    gates: str = SMOOTH  # nor that
+    architecture: str = FS_RNN  # old checkpoints do not name it, nor what follows
+    rank: int = 0
+    gates: str = SMOOTH
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
