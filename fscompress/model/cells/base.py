@@ -54,7 +54,7 @@ class Cell(nn.Module, ABC):
         """Puts ``left`` [rows, rank] and ``right`` [rank, columns] in the place of ``weight`` (FastGRNN, section 3.2).
 
         They start as the truncated singular value decomposition, each with the roots of the singular values.  Scaled up
-        to the norm of the whole matrix, a recurrent cell without a normalisation trains worse (docs/MODEL.md).
+        to the norm of the whole matrix, FastGRNN trains worse (docs/MODEL.md).
 
         Raises:
             RefusedError: the rank is not below both sides of ``weight``.
