@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fscompress.model.base import ByteModel, Masks, MaskShapes, States
 from fscompress.model.cells import Cell, State, cell_class
+from fscompress.model.cells.base import GATES
 from fscompress.model.config import ModelConfig
 
 
@@ -31,10 +32,12 @@ class CellNetwork(ByteModel):
     are read out.  The input of a cell has the embedded byte first, then the output of its source.
 
     Args:
-        config: the shape; its cell is at every place.
+        config: the shape; its cell is at every place, of its rank and with its gates.
         sizes: units of each group.
         places: of the cells, in order of computation.
         read_groups: in order of the columns of the read-out.
+    Raises:
+        RefusedError: an unknown cell, or a rank that is not below both sides of each cell's matrix.
     """
 
     def __init__(
@@ -46,6 +49,10 @@ class CellNetwork(ByteModel):
         self.embedding = self.make_embedding()
         self.cells = nn.ModuleList(cls(self._input_size(place), sizes[place.group]) for place in places)
         self.output = self.make_output(sum(sizes[group] for group in read_groups))
+        for i in range(len(self.places)):
+            self.cell(i).gates = GATES[config.gates]
+            if config.rank:
+                self.cell(i).factorise(config.rank)
 
     def _input_size(self, place: Place) -> int:
         source = 0 if place.source is None else self.sizes[place.source]
@@ -56,6 +63,11 @@ class CellNetwork(ByteModel):
         cell = self.cells[index]
         assert isinstance(cell, Cell)
         return cell
+
+    def cell_matrices(self) -> dict[str, nn.Parameter]:
+        """See ``ByteModel.cell_matrices``."""
+        n_cells = len(self.places)
+        return {f"cells.{i}.{name}": p for i in range(n_cells) for name, p in self.cell(i).trained().items()}
 
     def initial_state(self, batch: int) -> States:
         """See ``ByteModel.initial_state``."""
