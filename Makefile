@@ -40,8 +40,9 @@ test-all: $(DEVELOPER) ## all tests, slow ones and long fuzzing included
 torture: $(DEVELOPER) ## faults on real processes, then mutated files: make torture MINUTES=60
 	$(BIN)/python -m tests.torture --minutes $(MINUTES)
 
-compatibility: $(DEVELOPER) ## golden files with the lowest and highest versions allowed, on every Python of the PATH
+compatibility: $(DEVELOPER) ## golden files with the lowest and highest versions allowed, on every Python of the PATH; then what needs torch
 	$(BIN)/python -m tests.compatibility
+	$(BIN)/python -m tests.compatibility --torch --python $(PYTHON)
 
 lint: $(DEVELOPER) ## format, lint, types, and whether docs/CLI.md is what the commands say
 	$(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ assert fscompress.decompress(packed) == b"some text"
 from io import BytesIO
 from typing import BinaryIO
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 __all__ = ["__version__", "compress", "compress_stream", "decompress", "decompress_stream"]
 
 

@@ -21,6 +21,7 @@ from fscompress.errors import RefusedError
 from fscompress.temporary import temporary_beside
 
 STANDARD = "-"
+_ZEROS = bytes(1 << 20)
 _COPIED_MODE = 0o777  # never set-user-id and the like
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 
@@ -114,6 +115,18 @@ def replacing(target: Path) -> Iterator[Path]:
         _sync_folder(target.parent)
 
 
+def write_zeros(target: BinaryIO, n: int) -> None:
+    """Writes ``n`` zeros; where ``target`` is a regular file that ends here, as a hole, which takes no room on disk."""
+    target.flush()
+    if _ends_here(target):
+        end = target.tell() + n
+        target.truncate(end)
+        target.seek(end)
+        return
+    for start in range(0, n, len(_ZEROS)):
+        target.write(_ZEROS[: n - start])
+
+
 def remove_input(source: str, before: os.stat_result) -> None:
     """Deletes ``source`` unless it changed since ``before`` was taken: it then holds bytes that were never read."""
     path = Path(source)
@@ -128,6 +141,15 @@ def _standard(text_stream: object, name: str) -> BinaryIO:
     if binary is None:
         raise RefusedError(f"{name}: is closed; name a file")
     return binary
+
+
+def _ends_here(target: BinaryIO) -> bool:
+    """Whether writing would go on at the end of a regular file; one opened for appending may stand elsewhere."""
+    try:
+        status = os.fstat(target.fileno())
+    except OSError:  # no file at all
+        return False
+    return stat.S_ISREG(status.st_mode) and target.tell() == status.st_size
 
 
 def _is_regular(path: Path) -> bool:

@@ -35,6 +35,11 @@ class Plan:
     lanes: int
     parameters: bytes
 
+    @property
+    def mixer_settings(self) -> MixerSettings | None:
+        """None for the network alone; raises ValueError for parameters that no encoder writes."""
+        return None if self.scheme == SCHEME_NETWORK else MixerSettings.unpack(self.parameters)
+
 
 LEVELS = {
     "fast": Level("fast", 19, None),  # 512 KiB: two cores share a text of 1 MB, and lanes cost nothing extra
@@ -74,10 +79,10 @@ def predictor(planned: Plan, n_bytes: int, engines: Sequence[Engine], offset: in
     Raises:
         DamagedError: parameters that no encoder writes (R18).
     """
-    if planned.scheme == SCHEME_NETWORK:
-        return NetworkPredictor(engines[0], n_bytes, planned.lanes)
     try:
-        settings = MixerSettings.unpack(planned.parameters)
+        settings = planned.mixer_settings
     except ValueError as error:
         raise broken(Rule.PARAMETERS, error, "settings of a level", offset) from error
+    if settings is None:
+        return NetworkPredictor(engines[0], n_bytes, planned.lanes)
     return MixingPredictor(engines, Mixer(settings, n_bytes, priors_of(settings)))

@@ -19,13 +19,13 @@ from fscompress.container import BlockInfo, CodedBlock, ModelRecord, RawBlock, V
 from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import ChecksumError, DamagedError, ModelNotFoundError
 from fscompress.executor import Executor, LocalExecutor, Networks, budgeted, submit_within
+from fscompress.files import write_zeros
 from fscompress.levels import n_networks
 from fscompress.memory import Budget
 from fscompress.parallel import Cancel, Done, Task
 from fscompress.survey import Gap, Stream, survey
 
 ANY_MODEL = ModelRecord(b"", "default")  # every id begins with no bytes: what is named by the user, or the default
-_ZEROS = bytes(1 << 20)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _write(
             result.n_blocks += 1
             result.n_raw_blocks += isinstance(piece, BlockInfo) and piece.scheme is None
             continue
-        _write_zeros(target, result.n_plain - begin)
+        write_zeros(target, result.n_plain - begin)
         exact = isinstance(piece, BlockInfo) or piece.exact
         if result.n_plain > begin or not exact:
             result.lose(Loss((begin, result.n_plain), (piece.offset, piece.end), exact))
@@ -119,11 +119,6 @@ def _write(
         verifier.check(stream.end)
     except ChecksumError:
         result.whole = False
-
-
-def _write_zeros(target: BinaryIO, n: int) -> None:
-    for start in range(0, n, len(_ZEROS)):
-        target.write(_ZEROS[: n - start])
 
 
 class _Tasks:

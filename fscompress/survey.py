@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from fscompress.container import (
     BLOCK_LOG2_MAX,
+    MAX_PLAIN_PER_CODED,
     MAX_RECORD,
     RAW_OVERHEAD,
     BlockInfo,
@@ -56,7 +57,8 @@ class Stream:
 
 
 def survey(source: BinaryIO) -> list[Stream]:
-    """The streams of a seekable input, every gap with an ``n_plain``.
+    """The streams of a seekable input, every gap with an ``n_plain``: all blocks and gaps together are no longer than
+    what an intact input of this size can hold, whatever heads and end records say.
 
     Raises what ``Reader`` raises at the first record where no record at all is intact, UnsupportedVersionError as it.
     """
@@ -76,8 +78,10 @@ def survey(source: BinaryIO) -> list[Stream]:
             if streams[-1].end is not None:
                 streams.append(Stream())
             streams[-1].pieces.append(each)
+    room = MAX_PLAIN_PER_CODED * source.seek(0, os.SEEK_END)
+    room -= sum(each.n_plain for each in found if isinstance(each, BlockInfo))
     for stream in streams:
-        stream.pieces = _estimated(stream)
+        stream.pieces, room = _within(room, _estimated(stream))
     return streams
 
 
@@ -171,6 +175,19 @@ def _estimated(stream: Stream) -> list[Piece]:
         left = left and left - n
         estimates[gap] = replace(gap, n_plain=n, exact=left is not None and len(holding) == 1)
     return [estimates.get(each, each) if isinstance(each, Gap) else each for each in stream.pieces]
+
+
+def _within(room: int, pieces: list[Piece]) -> tuple[list[Piece], int]:
+    """The pieces, gaps shortened to ``room`` plain bytes together, and what is left of it."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Gap) and piece.n_plain:
+            n = min(piece.n_plain, room)
+            kept.append(piece if n == piece.n_plain else replace(piece, n_plain=n, exact=False))
+            room -= n
+        else:
+            kept.append(piece)
+    return kept, room
 
 
 def _is_no_block(gap: Gap, stream: Stream) -> bool:

@@ -2,14 +2,18 @@
 
     python -m tests.compatibility                          every python3.11 to 3.13 on the PATH
     python -m tests.compatibility --python python3.12      this one alone
-    python -m tests.compatibility --torch                  torch too, and the tests of export and training beside
+    python -m tests.compatibility --torch                  torch too, and what needs it: training, export, engine cuda
 
 The bounds are read from pyproject.toml.  uv resolves them, because pip has no lowest; it is installed into the folder
 of the run and nowhere else.  Only wheels count: a version without one for a Python is not meant to be built there.
-Ends with 1 if one environment fails.
+A torch that brings CUDA's libraries, gigabytes, is not installed: where no index has the same version for processors
+alone, its row says so and does not count.  UV_FIND_LINKS, or PIP_FIND_LINKS, and UV_INDEX name places beside PyPI.
+With torch the tiny model's weights are exported too, and must give the integers' file of tests/golden byte for byte.
+Ends with 1 if one environment fails or none is tested.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -21,22 +25,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 RESOLUTIONS = {"lowest": "lowest-direct", "highest": "highest"}
 TESTERS = ("hypothesis>=6.100,<7", "pytest>=8.3,<10")
 SHOWN = ("numpy", "numba", "constriction", "onnxruntime", "safetensors", "click", "torch")
-CODING, TRAINING = ("tests/golden",), ("tests/export", "tests/training", "tests/model")
+FROM_PIP = {"UV_FIND_LINKS": "PIP_FIND_LINKS", "SSL_CERT_FILE": "PIP_CERT"}  # what pip is told, uv is told too
+CODING = ("tests/golden",)
+TRAINING = ("tests/export", "tests/training", "tests/model", "tests/engine/test_cuda.py")
+CUDA_LIBRARIES = re.compile(r"^ \+ nvidia-", flags=re.MULTILINE)  # in what uv would install
+WITH_CUDA = "not tested: no index that can be reached has this torch for processors alone"
+EXPORTED = "import hashlib; from tests.golden.make import exported; print(hashlib.sha256(exported('tiny')).hexdigest())"
 
 
 @dataclass
 class Environment:
-    """One cell of the matrix and what came of it; ``said`` is the last line of its tests, or why there were none."""
+    """One cell of the matrix and what came of it; ``said`` is the last line of its tests, or why there were none.
+
+    ``skipped``: it cannot be had here, which is no failure.
+    """
 
     python: str
     bound: str
     folder: Path
     versions: dict[str, str] = field(default_factory=dict)
     passed: bool = False
+    skipped: bool = False
     said: str = ""
 
     @property
@@ -65,14 +79,27 @@ def fetch_uv(folder: Path) -> str:
     return str(folder / "bin" / "uv")
 
 
+def attempt(command: list[str]) -> str:
+    """Runs uv; returns what is wrong."""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if CUDA_LIBRARIES.search(result.stderr):
+        return WITH_CUDA
+    return " ".join(result.stderr.split())[:300] if result.returncode else ""
+
+
 def install(uv: str, each: Environment, with_torch: bool) -> str:
     """Makes the environment; returns what went wrong."""
     subprocess.run([each.python, "-m", "venv", "--without-pip", str(each.folder)], check=True)
-    command = [uv, "pip", "install", "--quiet", "--python", each.program, "--only-binary", ":all:"]
-    command += ["--resolution", RESOLUTIONS[each.bound], *(["--torch-backend", "cpu"] if with_torch else [])]
-    result = subprocess.run([*command, *requirements(with_torch)], capture_output=True, text=True, check=False)
-    if result.returncode:
-        return " ".join(result.stderr.split())[:300]
+    command = [uv, "pip", "install", "--python", each.program, "--only-binary", ":all:"]
+    command += ["--resolution", RESOLUTIONS[each.bound], *requirements(with_torch)]
+    wrong = ""
+    for backend in (["--torch-backend", "cpu"], []) if with_torch else ([],):  # PyTorch's own index, then others
+        wrong = attempt([*command, *backend, "--dry-run"]) or attempt([*command, *backend, "--quiet"])
+        if not wrong:
+            break
+    else:
+        each.skipped = wrong == WITH_CUDA
+        return wrong
     listed = subprocess.run([uv, "pip", "freeze", "--python", each.program], capture_output=True, text=True, check=True)
     each.versions = dict(re.findall(r"^([\w-]+)==(\S+)$", listed.stdout, flags=re.MULTILINE))
     return ""
@@ -92,6 +119,11 @@ def run_tests(each: Environment, with_torch: bool) -> None:
     each.passed, each.said = result.returncode == 0, lines[-1].strip("= ")
     if not each.passed:
         print(result.stdout[-4000:], result.stderr[-2000:], file=sys.stderr)
+    elif with_torch:
+        command = [each.program, "-c", EXPORTED]
+        exported = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        each.passed = exported.stdout.strip() == hashlib.sha256(TINY.read_bytes()).hexdigest()
+        each.said += f"; the exported model has {'the same' if each.passed else 'OTHER'} bytes"
 
 
 def report(environments: list[Environment]) -> str:
@@ -99,7 +131,7 @@ def report(environments: list[Environment]) -> str:
     titles = ["python", "versions", *SHOWN, "golden files"]
     rows = [titles, ["---"] * len(titles)]
     for each in environments:
-        verdict = f"{'equal' if each.passed else 'FAILED'} ({each.said})"
+        verdict = each.said if each.skipped else f"{'equal' if each.passed else 'FAILED'} ({each.said})"
         rows.append([each.python, each.bound, *(each.versions.get(name, "-") for name in SHOWN), verdict])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -117,6 +149,9 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Exit code 0 if the golden files are equal everywhere."""
     given = arguments()
+    for ours, theirs in FROM_PIP.items():
+        if theirs in os.environ:
+            os.environ.setdefault(ours, os.environ[theirs])
     pythons = given.python or [name for name in PYTHONS if runnable(name)]
     with tempfile.TemporaryDirectory(prefix="fscompress-compatibility-", dir=given.folder) as name:
         folder = Path(name)
@@ -131,7 +166,8 @@ def main() -> int:
                 print(f"{python} {bound}: {each.said}", file=sys.stderr, flush=True)
                 shutil.rmtree(each.folder, ignore_errors=True)
     print(report(environments))
-    return 0 if environments and all(each.passed for each in environments) else 1
+    tested = [each for each in environments if not each.skipped]
+    return 0 if tested and all(each.passed for each in tested) else 1
 
 
 if __name__ == "__main__":

@@ -189,6 +189,25 @@ def test_files_of_a_command(scheduler: str, here: Path) -> None:
     assert not any(Path(name).exists() for name in names)
 
 
+@pytest.mark.usefixtures("installed", "here")
+@pytest.mark.parametrize("words", [["--recover"], ["--range", "1000:2500"], ["--range", "-700:"]])
+def test_a_part_of_a_file(scheduler: str, words: list[str]) -> None:
+    """What is decoded, what is said, in which order, and the exit code are those of one machine."""
+    names = [f"{n}.fsc" for n in range(4)]
+    for n, name in enumerate(names):
+        data = bytearray(encode(text(3 * BLOCK + n, 900 * n) + noise(BLOCK), block_log2=10))
+        data[-80 if words[0] == "--range" else 300 * n] ^= 1
+        Path(name).write_bytes(data)
+    results = []
+    for where in ([], ["--scheduler", scheduler]):
+        found = run("decode", "-f", *words, *where, *names)
+        joined = run("decode", "-c", *words, *where, *names)
+        plain = [Path(name).with_suffix("").read_bytes() for name in names if Path(name).with_suffix("").exists()]
+        results.append((found.exit_code, found.stderr, plain, joined.exit_code, joined.stdout_bytes, joined.stderr))
+        assert len(plain) == (4 if words[0] == "--recover" or words[1] == "1000:2500" else 0)
+    assert results[0] == results[1]
+
+
 def run(*words: str) -> Result:
     return CliRunner().invoke(group, words)
 

@@ -1,6 +1,7 @@
 """Outputs appear whole or not at all, inputs are never lost."""
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from fscompress import files
 from fscompress.errors import RefusedError
-from fscompress.files import open_input, open_output, remove_input
+from fscompress.files import open_input, open_output, remove_input, write_zeros
 
 
 def write(target: Path, data: bytes, source: str = "-", force: bool = False) -> None:
@@ -152,3 +153,36 @@ def test_closed_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     with pytest.raises(RefusedError, match="stdout: is closed"):
         files.check_output(files.STANDARD, "in", force=False, binary=True)
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab"])
+def test_zeros_at_the_end_of_a_file_are_a_hole(tmp_path: Path, mode: str) -> None:
+    path, n = tmp_path / "a", 1 << 26
+    path.write_bytes(b"before ")
+    with path.open(mode) as target:
+        target.write(b"here")
+        write_zeros(target, n)
+        target.write(b"there")
+        write_zeros(target, 9)
+    status = path.stat()
+    begin = b"here" if mode == "wb" else b"before here"
+    assert path.read_bytes() == begin + bytes(n) + b"there" + bytes(9)
+    assert 512 * status.st_blocks < n // 16
+
+
+def test_zeros_elsewhere_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 50)
+    with path.open("r+b") as target:
+        target.seek(10)
+        write_zeros(target, 20)
+        target.write(b"y")
+    assert path.read_bytes() == b"x" * 10 + bytes(20) + b"y" + b"x" * 19
+    reader, writer = os.pipe()
+    with open(reader, "rb") as source, open(writer, "wb") as target:
+        write_zeros(target, 999)
+        target.close()
+        assert source.read() == bytes(999)
+    memory = io.BytesIO()
+    write_zeros(memory, (1 << 20) + 3)
+    assert memory.getvalue() == bytes((1 << 20) + 3)

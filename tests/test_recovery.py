@@ -3,17 +3,18 @@
 import io
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fscompress.codec import CodingOptions
-from fscompress.container import BlockInfo, End, ModelRecord, skim
+from fscompress.container import MAX_PLAIN_PER_CODED, BlockInfo, End, ModelRecord, skim
 from fscompress.engine import IntegerModel
 from fscompress.errors import DamagedError, ModelNotFoundError, UnsupportedVersionError
 from fscompress.recovery import ANY_MODEL, Recovery, recover_stream
-from tests.golden.make import header
+from tests.golden.make import block, end, header, raw
 from tests.helpers import encode, find_tiny, noise, text, tiny
 
 PLAIN = text(2000) + noise(2048) + text(1500, 200_000)  # six blocks, the third and the fourth raw
@@ -172,6 +173,26 @@ def test_a_false_end_is_not_whole() -> None:
     other = encode(PLAIN[:-1] + b"?", block_log2=10)
     plain, found = recover_joined(stream()[: end.offset] + other[-48:])
     assert (plain, found.losses, found.whole) == (PLAIN, [], False)
+
+
+FORGED = {
+    "heads of long blocks": block(b"", b"", n_plain=1 << 30, n_coded=1 << 29) * 40,
+    "a long total": b"?" * 99 + end(b"", n_plain=1 << 62),
+    "gaps of long blocks": (b"?" * 99 + raw(b"more")) * 40,
+}
+
+
+@pytest.mark.parametrize("rest", FORGED.values(), ids=FORGED)
+def test_a_small_input_never_makes_a_large_output(rest: bytes, tmp_path: Path) -> None:
+    """What is lost is a hole, and no longer than an intact input of that size can be."""
+    data, path = header(block_log2=30) + raw(b"kept") + rest, tmp_path / "out"
+    with path.open("wb") as target:
+        found = recover_stream(io.BytesIO(data), target, find, CodingOptions(), lambda n: None)
+    assert found.n_plain == path.stat().st_size == MAX_PLAIN_PER_CODED * len(data)
+    assert 512 * path.stat().st_blocks < 1 << 20
+    assert not found.losses[-1].exact
+    with path.open("rb") as written:
+        assert written.read(9) == b"kept" + bytes(5)
 
 
 def test_what_is_no_stream_is_refused() -> None:

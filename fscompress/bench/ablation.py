@@ -137,7 +137,8 @@ def ablate(
 def _known(plain: bytes, chosen: Level, engine: Engine) -> tuple[MixerSettings, list[Steps]]:
     """The level's settings for a block, and the block's decisions."""
     planned = plan(chosen, len(plain), 1)
-    return MixerSettings.unpack(planned.parameters), decisions(plain, planned.lanes, engine)
+    assert planned.mixer_settings is not None
+    return planned.mixer_settings, decisions(plain, planned.lanes, engine)
 
 
 def _cost(variant: Variant, settings: MixerSettings, parts: list[Steps]) -> float:

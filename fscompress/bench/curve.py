@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fscompress.bench.blocks import blocks
-from fscompress.bench.decisions import F64, byte_bits, decisions, file_order, mixed_p1
-from fscompress.container import SCHEME_NETWORK
+from fscompress.bench.decisions import F64, byte_bits, coded_p1, decisions, file_order
 from fscompress.engine import Engine
 from fscompress.levels import Level, plan
-from fscompress.mixer import MixerSettings
 
 FIRST = 1 << 10  # the first place; each next one is twice as far
 
@@ -49,8 +47,5 @@ def _bits(plain: bytes, chosen: Level, engine: Engine) -> F64:
     """Ideal bits float64 [n] of each byte of a block."""
     planned = plan(chosen, len(plain), 1)
     parts = decisions(plain, planned.lanes, engine)
-    if planned.scheme == SCHEME_NETWORK:
-        p1 = [part.network[:, :, 0] for part in parts]
-    else:
-        p1 = mixed_p1(MixerSettings.unpack(planned.parameters), parts)
+    p1 = coded_p1(planned.mixer_settings, parts)
     return file_order([byte_bits(part, said) for part, said in zip(parts, p1, strict=True)])

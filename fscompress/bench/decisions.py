@@ -57,6 +57,11 @@ def mixed_p1(settings: MixerSettings, parts: list[Steps]) -> list[U16]:
     return [mixer.run_steps(part.data, part.network if settings.n_networks else None) for part in parts]
 
 
+def coded_p1(settings: MixerSettings | None, parts: list[Steps]) -> list[U16]:
+    """p1 uint16 [T, 8, A] that are coded, for each part of one block: the mixer's, or without one the network's."""
+    return mixed_p1(settings, parts) if settings else [part.network[:, :, 0] for part in parts]
+
+
 def byte_bits(part: Steps, p1: U16) -> F64:
     """Ideal code length in bits of each byte, float64 [T, A], at p1 (uint16 [T, 8, A], 1..65535)."""
     taken = np.where(part.bits, p1, ONE - p1.astype(np.int32))

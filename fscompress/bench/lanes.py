@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fscompress.bench.blocks import blocks, decode, encode, timed
-from fscompress.container import SCHEME_NETWORK
 from fscompress.engine import Engine
 from fscompress.errors import EngineError
 from fscompress.levels import Level, Plan, plan
-from fscompress.mixer import MixerSettings
 
 TRIED = (1, 2, 4, 8, 16, 32, 64)
 MIN_LANE_BYTES = 512  # of a block; shorter lanes are not tried
@@ -80,7 +78,5 @@ def _round_trip(data: bytes, chosen: Level, lanes: int, engine: Engine) -> tuple
 
 
 def _with_lanes(planned: Plan, lanes: int) -> Plan:
-    if planned.scheme == SCHEME_NETWORK:
-        return replace(planned, lanes=lanes)
-    settings = replace(MixerSettings.unpack(planned.parameters), lanes=lanes)
-    return replace(planned, lanes=lanes, parameters=settings.pack())
+    parameters = replace(planned.mixer_settings, lanes=lanes).pack() if planned.mixer_settings else planned.parameters
+    return replace(planned, lanes=lanes, parameters=parameters)

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fscompress import __version__
+
 CPUINFO = Path("/proc/cpuinfo")
 # Vector instructions that speeds depend on, as the kernel calls them.
 FLAGS = ("avx2", "avx512f", "avx512bw", "avx512_vnni", "avx_vnni", "avx512_fp16", "amx_int8", "asimd", "asimddp", "sve")
@@ -44,7 +46,7 @@ def this_machine() -> Machine:
     """The machine that this runs on, now."""
     processor, flags = _processor()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    versions = {"fscompress": importlib.metadata.version("fscompress"), "Python": platform.python_version()}
+    versions = {"fscompress": __version__, "Python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
     system = f"{platform.system()} {platform.machine()}"
     return Machine(processor, cores, flags, system, _load(), time.strftime("%Y-%m-%d %H:%M"), versions)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fscompress.bench.blocks import blocks, decode, encode, timed
-from fscompress.bench.decisions import Steps, decisions, mixed_p1
+from fscompress.bench.decisions import Steps, coded_p1, decisions, mixed_p1
 from fscompress.coder import BinaryEncoder
-from fscompress.container import SCHEME_NETWORK
 from fscompress.engine import Engine, IntegerModel
 from fscompress.engine.products import product_class
 from fscompress.lanes import active_lanes, to_rows
 from fscompress.levels import Level, Plan, plan
-from fscompress.mixer import MixerSettings
 from fscompress.predictor import U16
 
 WARM_UP_BYTES = 2048
@@ -58,13 +56,9 @@ def _works(plain: bytes, planned: Plan, model: IntegerModel, engine: Engine) -> 
     parts = decisions(plain, planned.lanes, engine)
     yield lambda: _run_network(plain, planned.lanes, engine)
     yield _products(model, planned.lanes, -(-len(plain) // planned.lanes))
-    if planned.scheme == SCHEME_NETWORK:
-        p1 = [part.network[:, :, 0] for part in parts]
-        yield lambda: None
-    else:
-        settings = MixerSettings.unpack(planned.parameters)
-        p1 = mixed_p1(settings, parts)
-        yield lambda: mixed_p1(settings, parts)
+    settings = planned.mixer_settings
+    p1 = coded_p1(settings, parts)
+    yield lambda: mixed_p1(settings, parts) if settings else None
     yield lambda: _run_coder(parts, p1)
     block = encode(plain, planned, [engine])
     yield lambda: encode(plain, planned, [engine])

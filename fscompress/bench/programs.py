@@ -30,6 +30,7 @@ class Program:
         coded: name of the coded file; archivers want the suffix to be theirs.
         decoded: name of the decoded file; an archive of 7z gives ``plain`` back, in another folder.
         about: words that make it tell its version.
+        released: what stands for the version of a program that tells none.
         model: a file beside the program that a decoder must have too; the program runs in that folder, where it looks
             for it.
     """
@@ -42,6 +43,7 @@ class Program:
     coded: str = "coded"
     decoded: str = "decoded"
     about: tuple[str, ...] = ()
+    released: str = "unknown"
     model: str = ""
 
     def find(self) -> Path | None:
@@ -50,16 +52,16 @@ class Program:
         return next((Path(path).resolve() for path in paths if path), None)
 
     def version(self) -> str | None:
-        """The number in what it says about itself, ``unknown`` where it says none; None if it is not installed."""
+        """The number in what it says about itself, ``released`` where it says none; None if it is not installed."""
         path = self.find()
         if path is None:
             return None
         try:
             said = ask([str(path), *self.about], Deadline(VERSION_SECONDS), ENVIRONMENT)
         except BaselineError:
-            return "unknown"
+            return self.released
         found = (re.search(number, said, re.IGNORECASE) for number in NUMBERS)
-        return next((match[1] for match in found if match), "unknown")
+        return next((match[1] for match in found if match), self.released)
 
 
 _TWO_FILES = ("{plain}", "{coded}"), ("{coded}", "{decoded}")
@@ -121,6 +123,7 @@ PROGRAMS = (
         ("x", "{coded}", "plain", "-to", "{decoded}", "-force", "-t{threads}"),
         coded="coded.zpaq",
     ),
+    Program("lpaq1", "lpaq1 7", ("lpaq1",), *_letters("7", "d"), released="2007"),
     Program("paq8px", "paq8px -8", ("paq8px",), *_letters("-8", "-d")),
     Program("lstm-compress", "lstm-compress", ("lstm-compress",), *_letters("-c", "-d")),
     Program("cmix", "cmix", ("cmix",), *_letters("-c", "-d")),

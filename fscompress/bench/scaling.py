@@ -9,12 +9,10 @@ from fscompress.bench.lanes import prefixes
 from fscompress.bench.measure import Row
 from fscompress.bench.suite import Limits
 from fscompress.bench.worker import Task, measure_apart
-from fscompress.container import SCHEME_MIXED
 from fscompress.levels import level, plan
-from fscompress.mixer import MixerSettings
+from fscompress.mixer.settings import BUCKET_BYTES
 
 SIZES = tuple(1 << log2 for log2 in range(12, 25, 2))  # 4 KiB to 16 MiB
-BUCKET_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,5 @@ def _scale(task: Task, n_bytes: int, row: Row) -> Scale:
     chosen = level(task.level)
     block_bytes = min(n_bytes, 1 << chosen.block_log2)
     planned = plan(chosen, block_bytes, 1)
-    table_bytes = 0
-    if planned.scheme == SCHEME_MIXED:
-        table_bytes = BUCKET_BYTES << MixerSettings.unpack(planned.parameters).table_log2
+    table_bytes = BUCKET_BYTES << planned.mixer_settings.table_log2 if planned.mixer_settings else 0
     return Scale(task.level, block_bytes, planned.lanes, table_bytes, row)

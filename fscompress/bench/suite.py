@@ -1,10 +1,10 @@
 """What is compared, by name, and one of it on one file."""
 
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fscompress import __version__
 from fscompress.bench.compressors import LIBRARIES
 from fscompress.bench.external import measure_program
 from fscompress.bench.measure import Row
@@ -47,14 +47,14 @@ class Limits:
 
 def ours(models: Sequence[Installed], levels: Sequence[str], engine: str, threads: int) -> list[Subject]:
     """This program with each model at each level."""
-    version, subjects = importlib.metadata.version(OURS), []
+    subjects = []
     names = [model.name for model in models]
     for model in models:
         name = model.name if names.count(model.name) == 1 else f"{model.name} {model.id.hex()[: 2 * ID_BYTES]}"
         for level in levels:
             label = f"{OURS} {level} ({name})"
             task = Task(label, "", str(model.path), model.n_bytes, level, engine, threads)
-            subjects.append(Subject(OURS, version, task))
+            subjects.append(Subject(OURS, __version__, task))
     return subjects
 
 

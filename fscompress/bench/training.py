@@ -4,7 +4,6 @@ The same text, batches, clipping and optimiser for every loop; two of them stand
 autograd through the model's definition, and ``torch.nn.LSTM`` (oneDNN or cuDNN) with as many weights.
 """
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from fscompress.bench.sample import sample_text
 from fscompress.corpora import Batches, open_corpus
 from fscompress.model.base import ByteModel
 from fscompress.model.build import build_model
-from fscompress.model.config import TORCH_CELL, TORCH_LSTM, VOCABULARY, ModelConfig
+from fscompress.model.config import NATS_PER_BIT, TORCH_CELL, TORCH_LSTM, VOCABULARY, ModelConfig
 from fscompress.training.config import Preset, preset
 from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.window import AutogradWindow, Window, make_window
@@ -117,7 +116,7 @@ def _time_loop(loop: _Loop, chosen: Preset, text: Path, seconds: float, peak: fl
     rate = steps * config.bytes_per_step / (time.perf_counter() - began)
     share = FLOPS_PER_WEIGHT * _multiplied(model) * rate / peak
     precision = str(window.dtype).removeprefix("torch.")
-    return Speed(loop.name, precision, model.n_weights(), rate, share, steps, loss / math.log(2))
+    return Speed(loop.name, precision, model.n_weights(), rate, share, steps, loss / NATS_PER_BIT)
 
 
 def _multiplied(model: ByteModel) -> int:

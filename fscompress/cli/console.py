@@ -32,7 +32,12 @@ class Console:
             click.echo(text, err=True)
 
     def error(self, error: BaseException, subject: str = "") -> int:
-        """Reports ``error``, which befell ``subject``, unless -qq, and returns the exit code it stands for."""
+        """Reports ``error``, which befell ``subject``, unless -qq, and returns the exit code it stands for.
+
+        Notes that were added to the error are notices, said before it.
+        """
+        for note in getattr(error, "__notes__", ()):
+            self.notice(note)
         if self.level >= 2:
             click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
         if self.level > -2:

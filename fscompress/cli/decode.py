@@ -8,7 +8,7 @@ from fscompress import settings, store
 from fscompress.cli.console import Console
 from fscompress.cli.jobs import Destination, decode_jobs
 from fscompress.cli.options import engine_option, known_model_option, memory_option, talks, threads_option, writes
-from fscompress.cli.partial import Judge, range_decoder, range_option, recover_option, recoverer, refuse_contradictions
+from fscompress.cli.partial import judge, range_decoder, range_option, recover_option, recoverer, refuse_contradictions
 from fscompress.cli.scheduler import cluster, scheduler_option
 from fscompress.cli.transfer import Convert, Progress, Transfer, run_jobs
 from fscompress.parts import read_joined
@@ -63,8 +63,8 @@ def decode(
         else:
             convert = (recoverer if recover else decoder)(*run_on, executor)
         several = executor.map_streams if executor else None
-        judge = Judge(console) if recover else None
-        run_jobs(jobs, Transfer(convert, False, force, remove, map_streams=several, judge=judge), console)
+        judged = judge if recover else None
+        run_jobs(jobs, Transfer(convert, False, force, remove, map_streams=several, judge=judged), console)
 
 
 def _read(found: "IntegerModel", given: str | None) -> bytes:

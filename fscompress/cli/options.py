@@ -14,10 +14,22 @@ Command = Callable[..., Any]
 ENGINES = ("auto", "cpu", "cuda", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
 LEVELS = ("fast", "normal", "best")  # fscompress.levels.LEVELS, likewise
 
-model_option = click.option("--model", metavar="MODEL", help="Name, path or id of the model.  [default: default]")
+
+def _only(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> str | None:
+    """The one value that was given: without this the last of several would silently stand for all."""
+    if len(names) > 1:
+        raise click.UsageError(f"{context.info_name} takes one {parameter.opts[0]} (got {len(names)})", context)
+    return names[0] if names else None
+
+
+model_option = click.option(
+    "--model", multiple=True, callback=_only, metavar="MODEL",
+    help="Name, path or id of the model.  [default: default]",
+)  # fmt: skip
 known_model_option = click.option(
-    "--model", metavar="MODEL", help="File of the model, if the one that the input names is not installed."
-)
+    "--model", multiple=True, callback=_only, metavar="MODEL",
+    help="File of the model, if the one that the input names is not installed.",
+)  # fmt: skip
 models_option = click.option(
     "--model", "names", multiple=True, metavar="MODEL",
     help="Name, path or id of the model; several are mixed, but at level fast.  [default: default]",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from fscompress import store
-from fscompress.cli.console import Console
 from fscompress.cli.transfer import Convert, Progress
 from fscompress.errors import DamagedError
 
@@ -83,25 +82,20 @@ def recoverer(model: str | None, engine: str, threads: int, memory: int, executo
     return convert
 
 
-class Judge:
-    """Tells on the console what ``--recover`` has lost; see ``Transfer.judge``."""
+def judge(found: "CodingStats", name: str) -> None:
+    """Raises DamagedError unless ``--recover`` has certainly written the whole; its notes tell each loss."""
+    from fscompress.recovery import Recovery
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def __call__(self, found: "CodingStats", name: str) -> None:
-        """Raises DamagedError unless the output is certainly the whole."""
-        from fscompress.recovery import Recovery
-
-        assert isinstance(found, Recovery)
-        for loss in found.losses:
-            self._console.notice(f"{name}: {_told(loss)}")
-        if found.whole:
-            return
-        n, n_losses = found.n_plain - found.n_lost, len(found.losses)
-        what = "1 range is" if n_losses == 1 else f"{n_losses:,} ranges are"
-        detail = f"{what} lost" if n_losses else "not sure to be all: an end record is lost, or does not fit"
-        raise DamagedError(f"{name}: recovered {n:,} of {found.n_plain:,} bytes; {detail}")
+    assert isinstance(found, Recovery)
+    if found.whole:
+        return
+    n, n_losses = found.n_plain - found.n_lost, len(found.losses)
+    what = "1 range is" if n_losses == 1 else f"{n_losses:,} ranges are"
+    detail = f"{what} lost" if n_losses else "not sure to be all: an end record is lost, or does not fit"
+    error = DamagedError(f"{name}: recovered {n:,} of {found.n_plain:,} bytes; {detail}")
+    for loss in found.losses:
+        error.add_note(f"{name}: {_told(loss)}")
+    raise error
 
 
 def _told(loss: "Loss") -> str:

@@ -13,7 +13,7 @@ from fscompress.cli.train import DEVICES, fit_to_the_end
 from fscompress.corpora import open_corpus
 from fscompress.study.settings import SETTINGS
 
-STUDIES = ("comparison", "gradients", "dynamics", "positions", "cells", "size")
+STUDIES = ("comparison", "gradients", "dynamics", "positions", "cells", "size", "fastgrnn")
 
 
 @click.command()
@@ -40,7 +40,9 @@ def study(
     """Repeat an experiment of the papers: trains what it compares, prints a table, writes NAME.csv and NAME.svg.
 
     NAME is one of: comparison (section 4.2), gradients (figure 3), dynamics (figure 4), positions (figure 5), cells
-    (alpha, beta, zeta, nu as learnt), size (bytes of the model against bits per byte). CORPUS is as of train.
+    (alpha, beta, zeta, nu as learnt), size (bytes of the model against bits per byte), fastgrnn (that paper's low-rank
+    and sparse cells against an LSTM). CORPUS is as of train.
+
     A model that the folder holds already is not trained again; an interrupted run is gone on with.
     """
     setting = SETTINGS["paper" if paper else "small"]

@@ -63,6 +63,11 @@ def stop_flag() -> Iterator[list[int]]:
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="End after this many passes.")
 @click.option("--rate", type=float, help="Initial learning rate instead of the preset's.")
 @click.option("--batch", type=int, help="Lanes of text trained in parallel, instead of the preset's.")
+@click.option(
+    "--sparsity",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of zeros in the cells' matrices: dense for a third of the run, thresholded, then frozen.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of initial weights, masks and order.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/CORPUS-PRESET].")
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this checkpoint's weights.")
@@ -70,7 +75,7 @@ def stop_flag() -> Iterator[list[int]]:
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: CUDA where there is one.")
 @click.option("--precision", type=PRECISIONS, default="auto", show_default=True, help="auto: bf16 where it is fast.")
 @click.option("--compile/--no-compile", "compiled", default=True, help="Compile the cell kernels.  [default: compile]")
-@click.option("--rank", type=int, default=0, envvar="RANK", hidden=True, help="Set by torchrun.")
+@click.option("--process-rank", "rank", type=int, default=0, envvar="RANK", hidden=True, help="Set by torchrun.")
 @click.option("--world-size", type=int, default=1, envvar="WORLD_SIZE", hidden=True, help="Set by torchrun.")
 @talks
 def train(
@@ -84,6 +89,7 @@ def train(
     epochs: float | None,
     rate: float | None,
     batch: int | None,
+    sparsity: float | None,
     seed: int,
     out: Path | None,
     init: Path | None,
@@ -105,7 +111,7 @@ def train(
     if 0 < rank < world_size:
         console.level = -2  # all processes refuse the same settings, and one says so
     chosen = preset(preset_name)
-    changes: dict[str, Any] = {"rate": rate, "batch": batch, "epochs": epochs, "seed": seed}
+    changes: dict[str, Any] = {"rate": rate, "batch": batch, "epochs": epochs, "sparsity": sparsity, "seed": seed}
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
     chosen = Preset(dataclasses.replace(chosen.model, **shape), settings)
     folder = out or Path("runs") / f"{Path(corpus_name).name}-{preset_name}"
@@ -194,6 +200,8 @@ def _conclude(trainer: Any, console: Console) -> None:
     trainer.model.load_state_dict(read_checkpoint(best).weights())
     ended = "stopped early, " if trainer.stopped_early else ""
     console.notice(f"{best}: {ended}{trainer.bytes_seen:,} bytes seen, validation {state.best:.4f} bpc")
+    if trainer.preset.training.sparsity:
+        console.notice(f"{best}: {trainer.model.n_nonzeros():,} of {trainer.model.n_weights():,} weights are not zero")
     result = test_figures(trainer.run, trainer.corpus, trainer.preset.training.batch, trainer.world)
     if result is None or not trainer.world.leads:
         return

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fscompress.engine.products import U8
-from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, FEATURES, GROUP, TILE_ROWS, data_address
+from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, FEATURES, GROUP, TILE_ROWS, data_address, procedure
 
 COMPILED = "amx-int8" in FEATURES and CHOSEN.name == "avx512vnni"
 BATCH = 16  # lanes that an instruction takes at most
@@ -43,7 +42,7 @@ def configure(_typing, shapes, start):  # type: ignore[no-untyped-def]
         _call(builder, "ldtilecfg", builder.inttoptr(address, _POINTER))
         return context.get_dummy_value()
 
-    return types.void(shapes, types.int64 if isinstance(start, types.Integer) else start), code
+    return procedure(shapes, start), code
 
 
 @intrinsic
@@ -54,7 +53,7 @@ def release(_typing):  # type: ignore[no-untyped-def]
         _call(builder, "tilerelease")
         return context.get_dummy_value()
 
-    return types.void(), code
+    return procedure(), code
 
 
 @intrinsic
@@ -85,8 +84,7 @@ def multiply_batch(_typing, out, out_at, out_step, z, z_at, z_step, packed, pack
             _call(builder, "tilestored64", _I8(i), address, step)
         return context.get_dummy_value()
 
-    kinds = (out, out_at, out_step, z, z_at, z_step, packed, packed_at, steps)
-    return types.void(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)), code
+    return procedure(out, out_at, out_step, z, z_at, z_step, packed, packed_at, steps), code
 
 
 def shapes_of(rows: int) -> U8:

@@ -12,23 +12,16 @@ from fscompress.engine.spec import I32, IntegerModel
 Symbols = npt.NDArray[np.uint8]
 
 
-class Engine(Protocol):
-    """Integer inference over S lanes in lockstep; all engines give the same ``tree``, compared with ==.
+class Inference(Protocol):
+    """Integer inference over S lanes in lockstep; every implementation gives the same ``tree``, compared with ==.
 
     After ``start`` and after each ``advance`` row s of ``tree`` (int32 [S, 512]) is lane s's sum tree: node 1 is the
     root, nodes 2n and 2n + 1 the children of n (bit 0 and bit 1), leaf 256 + v the weight of byte value v; every leaf
     is at least 1 and the root at most 2**30.  The array is overwritten by the next call.
-
-    Where a whole step is one kernel, ``step_arguments`` is what ``few_lanes_kernels.network_step`` takes after the
-    symbols, so that other kernels can call it; it holds until the next ``start``.  Otherwise it is None.
     """
 
     @property
     def tree(self) -> I32:
-        """See above."""
-
-    @property
-    def step_arguments(self) -> tuple[Any, ...] | None:
         """See above."""
 
     def start(self, lanes: int) -> None:
@@ -38,7 +31,22 @@ class Engine(Protocol):
         """Reads one byte a lane, uint8 [n], for the first n <= S lanes; the others have ended."""
 
 
-def canary_hash(engine: Engine, canary: Symbols) -> str:
+class Engine(Inference, Protocol):
+    """Inference for one block after another.
+
+    Where a whole step is one kernel, ``step_arguments`` is what ``few_lanes_kernels.network_step`` takes after the
+    symbols, so that other kernels can call it; it holds until the next ``start``.  Otherwise it is None.
+    """
+
+    @property
+    def step_arguments(self) -> tuple[Any, ...] | None:
+        """See above."""
+
+    def release(self) -> None:
+        """After a block: gives back buffers that may be large and are soon made again; ``start`` comes next."""
+
+
+def canary_hash(engine: Inference, canary: Symbols) -> str:
     """sha256 of all trees while two lanes read the canary, the second one half of it ahead."""
     engine.start(2)
     digest = hashlib.sha256(np.ascontiguousarray(engine.tree[:2], "<i4").tobytes())
@@ -48,7 +56,7 @@ def canary_hash(engine: Engine, canary: Symbols) -> str:
     return digest.hexdigest()
 
 
-def check_canary(engine: Engine, model: IntegerModel, name: str) -> None:
+def check_canary(engine: Inference, model: IntegerModel, name: str) -> None:
     """Raises EngineError if this engine, on this machine, does not compute what the model's maker's did."""
     if canary_hash(engine, model.canary) != model.canary_hash:
         what = f"engine '{name}': self-test with model '{model.name}' failed on this machine; try --engine reference"

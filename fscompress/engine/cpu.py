@@ -4,7 +4,7 @@ import sys
 import threading
 from typing import Any
 
-from fscompress.engine.base import Engine, Symbols, check_canary
+from fscompress.engine.base import Inference, Symbols, check_canary
 from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout, amx_shapes
 from fscompress.engine.many_lanes import ManyLanesEngine, ManyLanesLayout
 from fscompress.engine.spec import I32, IntegerModel, IntegerState
@@ -42,7 +42,7 @@ class PreparedModel:
                 self._many = many
             return ManyLanesEngine(self._many)
 
-    def _check(self, engine: Engine) -> None:
+    def _check(self, engine: Inference) -> None:
         if self._name:
             check_canary(engine, self.model, self._name)
 
@@ -73,7 +73,7 @@ class CpuEngine:
         self._engine.advance(symbols)
 
     def release(self) -> None:
-        """Gives the buffers of the last block back; ``start`` makes new ones."""
+        """See ``Engine.release``; gives all buffers of the last block back."""
         self.__dict__.pop("_engine", None)
 
     def states(self) -> list[IntegerState]:

@@ -80,6 +80,9 @@ class CudaEngine:
             self._queue.wait()
         self.tree = self._host_tree.numpy()[:lanes]
 
+    def release(self) -> None:
+        """See ``Engine.release``; nothing is given back: a graph is recorded for its buffers and dear to make."""
+
     def advance(self, symbols: Symbols) -> None:
         """See ``Engine.advance``; raises EngineError if the device fails."""
         n = len(symbols)

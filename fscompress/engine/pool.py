@@ -35,17 +35,9 @@ class EnginePool:
         try:
             return work(engines)
         finally:
-            self._release(engines)
-            self._idle.put(engines)
-
-    def _release(self, engines: list[Engine]) -> None:
-        """Gives back the buffers of a block, which may be large, but for ``cuda``, whose graphs are dear."""
-        if self._name in ("auto", "cpu"):
-            from fscompress.engine.cpu import CpuEngine
-
             for engine in engines:
-                assert isinstance(engine, CpuEngine)
                 engine.release()
+            self._idle.put(engines)
 
     def _new(self) -> list[Engine]:
         with self._lock:

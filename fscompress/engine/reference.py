@@ -33,6 +33,9 @@ class ReferenceEngine:
             self._step(cell, place, symbols)
         self._read_out(len(symbols))
 
+    def release(self) -> None:
+        """See ``Engine.release``; nothing is given back: the states are small."""
+
     def _hidden(self, group: int, n: int) -> I64:
         """h8 int64 [n, H]: the state as a product sees it, before the offset of 128."""
         places = q.HIDDEN_Q + self.model.hidden_shifts[group]

@@ -94,6 +94,11 @@ def best_instructions(features: set[str]) -> Instructions:
     return next(found for name, found in INSTRUCTIONS.items() if name in features or name == "plain")
 
 
+def procedure(*arguments: Any) -> Any:
+    """The signature of an intrinsic that returns nothing; integers of any width are handed to it as int64."""
+    return types.void(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in arguments))
+
+
 def data_address(context: Any, builder: Any, kind: Any, array: Any) -> Any:
     """Address of an array's first element, as int64."""
     return builder.ptrtoint(context.make_array(kind)(context, builder, array).data, _I64)
@@ -149,8 +154,7 @@ def tile_of(chosen: Instructions, lanes: int) -> Any:
 
     @intrinsic
     def tile(_typing, out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups):  # type: ignore[no-untyped-def]
-        kinds = (out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups)
-        return types.void(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)), code
+        return procedure(out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups), code
 
     return tile
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from fscompress.bench.ablation import CONTEXTS
 from fscompress.bench.blocks import blocks
 from fscompress.bench.decisions import F64, Steps, byte_bits, decisions, file_order
-from fscompress.container import SCHEME_NETWORK
 from fscompress.engine import Engine
 from fscompress.engine.spec import I32, I64
 from fscompress.explain.kernels import weigh_steps
@@ -69,10 +68,10 @@ def trace(data: bytes, chosen: Level, engine: Engine, progress: Progress = lambd
 
 def _names(chosen: Level, n_bytes: int) -> tuple[str, ...]:
     """Of the groups of inputs in their order (docs/INTEGER.md, "Mixer"); they are those of any block."""
-    planned = plan(chosen, n_bytes, 1)
-    if planned.scheme == SCHEME_NETWORK:
+    settings = plan(chosen, n_bytes, 1).mixer_settings
+    if settings is None:
         return NETWORK, NOBODY
-    contexts = (CONTEXTS[i] for i in MixerSettings.unpack(planned.parameters).context_ids)
+    contexts = (CONTEXTS[i] for i in settings.context_ids)
     return "order 0", "constant", *contexts, "match", NETWORK, NOBODY
 
 
@@ -83,10 +82,10 @@ def _block(plain: bytes, chosen: Level, engine: Engine, progress: Progress) -> t
     parts = decisions(plain, planned.lanes, engine, expected.look)
     network_bits = file_order([byte_bits(part, part.network[:, :, 0]) for part in parts])
     top, top_p = expected.in_order(parts)
-    if planned.scheme == SCHEME_NETWORK:
+    if planned.mixer_settings is None:
         only = np.tile(np.array([0, 1], np.uint8), (len(plain), 1))
         return network_bits, network_bits, only, np.zeros((1, 1)), top, top_p
-    bits, winners, evidence = _weigh(MixerSettings.unpack(planned.parameters), parts)
+    bits, winners, evidence = _weigh(planned.mixer_settings, parts)
     return bits, network_bits, winners, evidence, top, top_p
 
 

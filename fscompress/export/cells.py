@@ -50,7 +50,8 @@ def cell_tensors(
     Raises:
         ModelFileError: a bound cannot be met.
     """
-    matrix = _gru_matrix(cell["weight"]) if config.cell == kinds.GRU else cell["weight"]
+    matrix = cell["left"] @ cell["right"] if config.rank else cell["weight"]
+    matrix = _gru_matrix(matrix) if config.cell == kinds.GRU else matrix
     inner = quantise_rows(matrix[:, -len(scale) :] * scale)
     scales = [inner.scale * HIDDEN_SCALE]
     reaches = [np.abs(inner.weight.astype(np.float64)).sum(axis=1) * inner.scale]

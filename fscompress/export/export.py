@@ -98,7 +98,7 @@ def export_model(weights: Mapping[str, F64], config: ModelConfig, settings: Expo
     embedding = quantise_embedding(weights["embedding.weight"])
     cells, shifts = _cells(weights, config, shifts_of_h, embedding)
     output, output_shift = _output(weights, _scale(wiring, shifts_of_h, wiring.read_groups))
-    tensors = cells | output | activation_tables() | {"embedding": embedding.values.astype(np.int8)}
+    tensors = cells | output | activation_tables(config.gates) | {"embedding": embedding.values.astype(np.int8)}
     tensors["canary"] = np.random.default_rng(CANARY_SEED).integers(0, 256, q.CANARY_STEPS).astype(np.uint8)
     for group, size in enumerate(wiring.sizes):
         tensors[f"initial.{group}"] = np.zeros((KINDS[config.cell].members, size), np.int32)

@@ -13,6 +13,8 @@ N_ORDERS = 6  # a new slot inherits along the first six chosen contexts, whateve
 MAX_NETWORKS = 8
 MAX_LANES = 65535
 PACKED_BYTES = 12
+BUCKET_BYTES = 64  # of the table of contexts
+SSE_BYTES = 264  # of a context in both SSE stages: twice 33 entries of 32 bits
 
 NORMAL, BEST = 1, 2
 BLANK_PRIORS, STORED_PRIORS = 0, 1
@@ -99,7 +101,7 @@ class MixerSettings:
     def table_bytes(packed: bytes) -> int:
         """Bytes of the two tables whose sizes 12 parameter bytes choose; what is out of range counts as the largest."""
         table_log2, sse_log2 = min(packed[2], 24), min(packed[3], 16)
-        return (64 << table_log2) + (264 << sse_log2)
+        return (BUCKET_BYTES << table_log2) + (SSE_BYTES << sse_log2)
 
     @staticmethod
     def networks_in(packed: bytes) -> int:

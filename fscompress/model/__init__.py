@@ -8,6 +8,6 @@ Importing this package is cheap: all of its files but ``config.py`` load torch. 
 ``fs_rnn.py``; ``build.py`` makes a network of a shape, ``base.py`` says what each of them offers.
 """
 
-from fscompress.model.config import VOCABULARY, ModelConfig
+from fscompress.model.config import NATS_PER_BIT, VOCABULARY, ModelConfig
 
-__all__ = ["VOCABULARY", "ModelConfig"]
+__all__ = ["NATS_PER_BIT", "VOCABULARY", "ModelConfig"]

@@ -67,6 +67,14 @@ class ByteModel(nn.Module, ABC):
         """Number of trained numbers."""
         return sum(p.numel() for p in self.parameters())
 
+    def n_nonzeros(self) -> int:
+        """How many of them are not zero."""
+        return sum(int(p.count_nonzero()) for p in self.parameters())
+
+    def cell_matrices(self) -> dict[str, nn.Parameter]:
+        """The trained matrices of the cells, which may be made sparse, by parameter name; none in layers of PyTorch."""
+        return {}
+
     @abstractmethod
     def initial_state(self, batch: int) -> States:
         """Zero states: for each group a tuple of float [batch, H]."""

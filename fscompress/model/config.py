@@ -1,13 +1,16 @@
 """Shape of the float network: one frozen dataclass, checked once, passed down.  Imports nothing heavy."""
 
+import math
 from dataclasses import dataclass
 
 from fscompress.errors import RefusedError
 from fscompress.wiring import Wiring, fs_rnn, layers, sequential, stacked
 
 VOCABULARY = 256  # V: one symbol a byte value
+NATS_PER_BIT = math.log(2)  # losses of torch are in nats
 FS_RNN, STACKED, SEQUENTIAL, TORCH_LSTM = ARCHITECTURES = ("fs-rnn", "stacked", "sequential", "torch-lstm")
 CELL_NAMES = ("lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn")  # the keys of ``cells.CELLS``, without torch
+SMOOTH, PIECEWISE = GATE_NAMES = ("smooth", "piecewise")  # of ``cells.base.GATES``
 TORCH_CELL = "lstm-plain"  # what torch.nn.LSTM computes
 
 
@@ -17,6 +20,8 @@ class ModelConfig:
 
     Sizes are numbers of units; ``dropout`` and the zoneouts are probabilities in [0, 1).  Only an ``fs-rnn`` has a
     slow cell: of the other architectures ``slow_size`` is 0, ``fast_size`` and ``n_fast`` are those of their layers.
+    ``rank`` is that of each cell's matrix as a product of two factors; 0 means one matrix (Kusupati et al. 2018).
+    ``gates`` are sigmoid and tanh themselves, or that paper's piecewise-linear ones.
     """
 
     fast_size: int  # F
@@ -27,7 +32,9 @@ class ModelConfig:
     zoneout_cell: float = 0.0
     zoneout_hidden: float = 0.0
     cell: str = "lstm"
-    architecture: str = FS_RNN  # checkpoints of before there were others do not name it
+    architecture: str = FS_RNN  # old checkpoints do not name it, nor what follows
+    rank: int = 0
+    gates: str = SMOOTH
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
@@ -37,6 +44,10 @@ class ModelConfig:
         for name in sizes:
             if getattr(self, name) < 1:
                 raise RefusedError(f"model: {name} must be at least 1 (got {getattr(self, name)})")
+        if self.gates not in GATE_NAMES:
+            raise RefusedError(f"model: unknown gates '{self.gates}' (known: {', '.join(GATE_NAMES)})")
+        if self.rank < 0:
+            raise RefusedError(f"model: rank must not be negative (got {self.rank})")
         self._check_cells()
         for name in ("dropout", "zoneout_cell", "zoneout_hidden"):
             if not 0.0 <= getattr(self, name) < 1.0:
@@ -54,6 +65,8 @@ class ModelConfig:
                 raise RefusedError(f"model: a {TORCH_LSTM} has cells of type {TORCH_CELL} only (got {self.cell})")
             if self.zoneout_cell or self.zoneout_hidden:
                 raise RefusedError(f"model: a {TORCH_LSTM} has no zoneout")
+            if self.rank or self.gates != SMOOTH:
+                raise RefusedError(f"model: a {TORCH_LSTM} has no low rank and no other gates")
 
     @property
     def is_fs_rnn(self) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fscompress.model.base import ByteModel, Masks, MaskShapes, States
 from fscompress.model.cells import Cell, State, cell_class
+from fscompress.model.cells.base import GATES
 from fscompress.model.config import ModelConfig
 from fscompress.wiring import Place
 
@@ -22,7 +23,9 @@ class CellNetwork(ByteModel):
     are read out.  The input of a cell has the embedded byte first, then the output of its source.
 
     Args:
-        config: the shape and with it the wiring; its cell is at every place.
+        config: the shape and with it the wiring; its cell is at every place, of its rank and with its gates.
+    Raises:
+        RefusedError: an unknown cell, or a rank that is not below both sides of each cell's matrix.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -32,6 +35,10 @@ class CellNetwork(ByteModel):
         self.embedding = self.make_embedding()
         self.cells = nn.ModuleList(cls(self._input_size(place), self.sizes[place.group]) for place in self.places)
         self.output = self.make_output(wiring.read_width)
+        for i in range(len(self.places)):
+            self.cell(i).gates = GATES[config.gates]
+            if config.rank:
+                self.cell(i).factorise(config.rank)
 
     def _input_size(self, place: Place) -> int:
         source = 0 if place.source is None else self.sizes[place.source]
@@ -42,6 +49,11 @@ class CellNetwork(ByteModel):
         cell = self.cells[index]
         assert isinstance(cell, Cell)
         return cell
+
+    def cell_matrices(self) -> dict[str, nn.Parameter]:
+        """See ``ByteModel.cell_matrices``."""
+        n_cells = len(self.places)
+        return {f"cells.{i}.{name}": p for i in range(n_cells) for name, p in self.cell(i).trained().items()}
 
     def initial_state(self, batch: int) -> States:
         """See ``ByteModel.initial_state``."""

@@ -1,12 +1,11 @@
 """Figure 5: bits per byte by the position of a letter in its word."""
 
-import math
-
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
 from fscompress.corpora.source import Bytes
+from fscompress.model.config import NATS_PER_BIT
 from fscompress.study.outcome import Curve, Outcome, Picture, order_remark
 from fscompress.study.runs import Runs, Trained
 from fscompress.training.evaluation import predictions
@@ -32,7 +31,7 @@ def _by_position(trained: Trained, text: Bytes) -> tuple[list[float], list[int]]
     bytes_seen, bits = [], []
     for rows, logits in predictions([trained.window], text, LANES):
         bytes_seen.append(rows.cpu())
-        cost = cross_entropy(logits.flatten(0, 1), rows.flatten(), reduction="none") / math.log(2)
+        cost = cross_entropy(logits.flatten(0, 1), rows.flatten(), reduction="none") / NATS_PER_BIT
         bits.append(cost.view(rows.shape).cpu())
     positions = word_positions(torch.cat(bytes_seen).numpy().astype(np.uint8)).ravel()
     counts = np.bincount(positions, minlength=LAST + 1)

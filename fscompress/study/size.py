@@ -1,20 +1,29 @@
 """The bytes of a model against its bits per byte: section 4.1's remark that a decompressor counts."""
 
+import math
+
 from fscompress.errors import FscompressError
 from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint
 from fscompress.export.export import ExportSettings
+from fscompress.model.base import ByteModel
 from fscompress.study.outcome import Curve, Outcome, Picture
 from fscompress.study.runs import Runs, Trained
 from fscompress.training.trainer import BEST
 
 
+def stored_bytes(model: ByteModel) -> int:
+    """Bytes at 8 bits a weight; of a parameter with many zeros 8 bits a non-zero and a bit a place."""
+    counts = [(p.numel(), int(p.count_nonzero())) for p in model.parameters()]
+    return sum(min(n, nonzeros + math.ceil(n / 8)) for n, nonzeros in counts)
+
+
 def model_bytes(trained: Trained) -> tuple[int, str]:
-    """Bytes of the exported model; of one that has no integer form, a byte a weight."""
+    """Bytes of the exported model; of one that has no integer form, those of ``stored_bytes``."""
     try:
         settings = ExportSettings("study", "", DEFAULT_PRIMER)
         return len(export_checkpoint(trained.folder / BEST, settings)), "int8 export"
     except FscompressError:
-        return trained.model.n_weights(), "a byte a weight"
+        return stored_bytes(trained.model), "a byte a weight"
 
 
 def size(runs: Runs) -> Outcome:

@@ -15,6 +15,8 @@ class TrainConfig:
     Schedules: ``cosine`` from rate to zero over the run, after a short warm-up; ``final-tenth`` divides by 10 for the
     last tenth (PTB in the paper: 20 of 200 epochs); ``plateau`` divides by 10 when validation has not improved for
     two epochs (enwik8 in the paper).
+
+    ``sparsity`` is the share of zeros in each trained matrix of the cells, in [0, 1); see ``sparsity.py``.
     """
 
     batch: int = 32
@@ -24,12 +26,15 @@ class TrainConfig:
     epochs: float = 1.0
     clip: float = 1.0  # gradient norm
     seed: int = 0
+    sparsity: float = 0.0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise RefusedError(f"training: unknown schedule '{self.schedule}' (known: {', '.join(SCHEDULES)})")
         if self.batch < 1 or self.window < 1 or self.rate <= 0 or self.epochs <= 0 or self.clip <= 0:
             raise RefusedError("training: batch, window, rate, epochs and clip must be positive")
+        if not 0.0 <= self.sparsity < 1.0:
+            raise RefusedError(f"training: sparsity must be in [0, 1) (got {self.sparsity})")
 
     @property
     def bytes_per_step(self) -> int:
@@ -43,6 +48,10 @@ class Preset:
 
     model: ModelConfig
     training: TrainConfig
+
+    def __post_init__(self) -> None:
+        if self.training.sparsity and self.model.architecture == TORCH_LSTM:
+            raise RefusedError(f"training: a {TORCH_LSTM} cannot be made sparse")
 
 
 def _paper(fast: int, slow: int, k: int, corpus: str, window: int = 150) -> Preset:

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from fscompress.corpora.source import Bytes
 from fscompress.model.base import ByteModel, States
+from fscompress.model.config import NATS_PER_BIT
 from fscompress.training.window import Window, make_window
 
 WINDOW = 64
@@ -37,7 +38,7 @@ def _mean_bits(runs: Sequence[Window], data: Bytes, lanes: int, primer: bytes) -
     for rows, logits in predictions(runs, data, lanes, primer):
         nats += cross_entropy(logits.flatten(0, 1), rows.flatten(), reduction="sum").item()
         n += rows.numel()
-    return nats / math.log(2) / n
+    return nats / NATS_PER_BIT / n
 
 
 def predictions(

@@ -25,7 +25,7 @@ StepInputs = tuple[tuple[Tensor | None, ...], tuple[Tensor | None, ...], tuple[t
 
 def _forward_of(model: CellNetwork, dtype: torch.dtype) -> Callable[..., Any]:
     """(inputs, states, weights, vectors, z) -> (states after each cell, preactivations in ``dtype``); fills ``z``."""
-    places, pointwise = model.places, type(model.cell(0)).pointwise
+    places, pointwise, gates = model.places, type(model.cell(0)).pointwise, model.cell(0).gates
 
     def forward(
         inputs: StepInputs, states: States, weights: list[Tensor], vectors: Vectors, z: list[Tensor]
@@ -40,7 +40,7 @@ def _forward_of(model: CellNetwork, dtype: torch.dtype) -> Callable[..., Any]:
                 row = torch.cat((x.to(dtype), row), dim=1)
             a = torch.mm(row, weights[i].t())
             z[i].copy_(row)
-            current[place.group] = pointwise(_wide(a, projected[i], old[0]), old, vectors[i], keeps[i])
+            current[place.group] = pointwise(_wide(a, projected[i], old[0]), old, vectors[i], keeps[i], gates)
             after.append(current[place.group])
             preactivations.append(a)
         return after, preactivations
@@ -53,7 +53,8 @@ def _backward_of(model: CellNetwork) -> Callable[..., Any]:
 
     The pointwise part of each step is computed again from its preactivations ``a`` instead of being kept.
     """
-    places, read_groups, pointwise = model.places, model.read_groups, type(model.cell(0)).pointwise
+    places, read_groups = model.places, model.read_groups
+    pointwise, gates = type(model.cell(0)).pointwise, model.cell(0).gates
     read_widths = [model.sizes[group] for group in read_groups]
 
     def backward(
@@ -75,7 +76,7 @@ def _backward_of(model: CellNetwork) -> Callable[..., Any]:
             group, source = places[i].group, places[i].source
 
             def step(a_: Tensor, old_: State, vectors_: tuple[Tensor, ...], i: int = i) -> State:
-                return pointwise(_wide(a_, projected[i], old_[0]), old_, vectors_, keeps[i])
+                return pointwise(_wide(a_, projected[i], old_[0]), old_, vectors_, keeps[i], gates)
 
             d_pre, d_old, d_v = torch.func.vjp(step, a[i], old[i], vectors[i])[1](d_current[group])
             d_a[i].copy_(d_pre)
@@ -243,7 +244,7 @@ def _first_states(model: CellNetwork, old: list[list[State]]) -> list[State]:
 def _matrix_gradient(run: Recurrence, index: int, d_a: Tensor, z: Tensor) -> Tensor:
     """Gradient of a cell's matrix over the window: one product; columns of the byte get theirs from ``projected``."""
     model = run.model
-    gradient = torch.mm(d_a.flatten(0, 1).t(), z.flatten(0, 1)).to(model.cell(index).weight.dtype)
+    gradient = torch.mm(d_a.flatten(0, 1).t(), z.flatten(0, 1)).to(model.output.weight.dtype)
     if not model.places[index].reads_byte:
         return gradient
     return torch.cat((gradient.new_zeros(gradient.shape[0], model.config.embedding_size), gradient), dim=1)

@@ -26,6 +26,11 @@ class RunState:
     validated_at: int = -1  # step of the last validation
     plateau: Plateau = field(default_factory=Plateau)
 
+    def forget_validation(self) -> None:
+        """The network has become another one, so no earlier result counts; the learning rate stays."""
+        self.best, self.validated_at = math.inf, -1
+        self.plateau = Plateau(divisions=self.plateau.divisions)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; JSON has no infinity, so a best that does not exist yet is None."""
         described = dataclasses.asdict(self)

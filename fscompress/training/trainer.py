@@ -20,16 +20,17 @@ from fscompress.corpora import Batches, Corpus
 from fscompress.corpora.source import joined
 from fscompress.errors import CheckpointError
 from fscompress.model.build import build_model
+from fscompress.model.config import NATS_PER_BIT
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.distributed import ALONE, World, slice_masks
 from fscompress.training.schedule import Budget, learning_rate
+from fscompress.training.sparsity import Sparsity
 from fscompress.training.state import RunState, restore_run, run_tensors
 from fscompress.training.window import make_window
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.jsonl"
-BITS_PER_NAT = 1.4426950408889634
 EVAL_BYTES = 350_000
 PAPER_EVAL_BYTES = 5_000_000  # the whole of the validation part of enwik8, and of PTB
 
@@ -104,6 +105,7 @@ class Trainer:
         self.model = build_model(preset.model).to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.rate, fused=True)
+        self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
         self.run = make_window(self.model, pick_precision(options.precision, self.device), options.compiled)
         self.batches = Batches(corpus, config.batch, config.window, config.seed, self._lanes)
         self.hidden = self.model.initial_state(self._lanes.stop - self._lanes.start)
@@ -126,8 +128,9 @@ class Trainer:
 
     @property
     def stopped_early(self) -> bool:
-        """True once the paper's enwik8 schedule has nothing more to gain."""
-        return self.preset.training.schedule == "plateau" and self.state.plateau.exhausted
+        """True once the paper's enwik8 schedule has nothing more to gain, of the sparse network where there is one."""
+        plateau = self.preset.training.schedule == "plateau" and self.state.plateau.exhausted
+        return plateau and not self.sparsity.unfinished
 
     def progress(self) -> float:
         """Share of the budget that is spent; all of it where the run has stopped early."""
@@ -154,6 +157,8 @@ class Trainer:
 
     def _goes_on(self, stopped: Callable[[], bool]) -> bool:
         stop, self.state.seconds = self.world.agree(stopped(), self.state.seconds)
+        if self.sparsity.advance(self.state.step, self.progress()):
+            self.state.forget_validation()
         return not stop and self.progress() < 1.0
 
     def _train_step(self) -> tuple[float, float]:
@@ -167,10 +172,11 @@ class Trainer:
         loss = cross_entropy(logits.flatten(0, 1), rows[1:].flatten())
         self.optimiser.zero_grad()
         loss.backward()
+        self.sparsity.mask_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimiser.step()
         self.state.step += 1
-        return self.world.mean(loss.item()) * BITS_PER_NAT, rate
+        return self.world.mean(loss.item()) / NATS_PER_BIT, rate
 
     def _validate(self) -> None:
         state = self.state
@@ -197,7 +203,7 @@ class Trainer:
         hidden = self.world.gather(self.hidden)
         if self.world.leads:
             tensors = run_tensors(self.model, self.optimiser, hidden, self.generator)
-            write_checkpoint(self.options.out / LAST, self._checkpoint(tensors))
+            write_checkpoint(self.options.out / LAST, self._checkpoint(tensors | self.sparsity.tensors()))
 
     def _checkpoint(self, tensors: dict[str, Tensor]) -> Checkpoint:
         weights = {f"model.{name}": p.detach().cpu() for name, p in self.model.named_parameters()}
@@ -222,5 +228,6 @@ class Trainer:
         if saved.progress["n_train"] != self.corpus.n_train:
             raise CheckpointError(f"{self.options.out}: its checkpoint saw another corpus (training bytes differ)")
         self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
+        self.sparsity.restore(saved.tensors)
         self.state = RunState.from_json(saved.progress)
         self.batches.skip(self.state.step)

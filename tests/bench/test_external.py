@@ -90,6 +90,15 @@ def test_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(tmp_path, BY_NAME["zpaq"]).failure == "not installed"
 
 
+def test_a_program_that_tells_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, version in (("lpaq1", "2007"), ("paq8px", "unknown")):
+        path = tmp_path / name
+        path.write_text("#!/bin/sh\nexit 1\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert BY_NAME[name].version() == version
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_real_program(program: Program, text: Path) -> None:
     if program.find() is None or program.name in ("cmix", "lstm-compress", "nncp", "paq8px", "ts_zip"):

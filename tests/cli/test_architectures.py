@@ -25,6 +25,13 @@ TINY = dataclasses.replace(
         "sequential-lstm": Preset(ModelConfig(4, 0, 2, 3, architecture="sequential"), TRAINING),
     },
     cells={cell: Preset(ModelConfig(4, 4, 2, 3, cell=cell), TRAINING) for cell in ("fast-rnn", "fast-grnn")},
+    fastgrnn={
+        "LSTM": Preset(ModelConfig(4, 0, 1, 3, cell="lstm-plain", architecture="sequential"), TRAINING),
+        "FastGRNN-LSQ": Preset(
+            ModelConfig(4, 0, 1, 3, cell="fast-grnn", architecture="sequential", rank=2, gates="piecewise"),
+            dataclasses.replace(TRAINING, sparsity=0.5),
+        ),
+    },
     sizes={f"gru {n}": Preset(ModelConfig(n, n, 2, 3, cell="gru"), TRAINING) for n in (4, 5)},
 )
 TEXT = b"it was the best of times, it was the worst of times. " * 80
@@ -82,6 +89,24 @@ def test_what_has_no_integer_form_is_refused_before_its_tensors_are_read() -> No
     assert not Path("m.safetensors").exists()
 
 
+def test_low_rank_and_sparse() -> None:
+    words = ["--rank", "2", "--sparsity", "0.5", "--gates", "piecewise", "--slow", "7"]
+    result = trained("a", *words)
+    assert result.exit_code == 0, result.stderr
+    saved = read_checkpoint(Path("a/best.safetensors"))
+    assert (saved.model.rank, saved.model.gates, saved.training.sparsity) == (2, "piecewise", 0.5)
+    weights = saved.weights()
+    n_weights, n_zeros = sum(w.numel() for w in weights.values()), sum(int((w == 0).sum()) for w in weights.values())
+    assert f"{n_weights - n_zeros:,} of {n_weights:,} weights are not zero" in result.stderr
+    assert run("eval", "text", "--model", "./a/best.safetensors").exit_code == 0
+    result = run("export", "a/best.safetensors", "m.safetensors", "--valid", "text")
+    assert result.exit_code == 0, result.stderr
+    assert abs(float(result.stdout.split()[-2])) < 0.01
+    assert trained("b", *words, "--init", "a/best.safetensors").exit_code == 0
+    result = trained("c", "--slow", "7", "--init", "a/best.safetensors")
+    assert (result.exit_code, result.stderr) == (1, "fscompress: initial weights are of a network of another shape\n")
+
+
 def test_an_ensemble_of_integer_models_is_refused(installed: Path) -> None:
     result = run("eval", "text", "--model", "default", "--model", "default")
     assert result.exit_code == 1
@@ -93,6 +118,9 @@ def test_impossible_shapes_are_one_line() -> None:
         (["--architecture", "torch-lstm"], "cells of type lstm-plain"),
         (["--k", "1"], "at least 2 fast cells"),
         (["--architecture", "stacked", "--slow", "3"], "no slow cell"),
+        (["--architecture", "torch-lstm", "--cell", "lstm-plain", "--rank", "2"], "no low rank"),
+        (["--architecture", "torch-lstm", "--cell", "lstm-plain", "--sparsity", "0.5"], "cannot be made sparse"),
+        (["--rank", "9", "--slow", "7"], "rank 9 is not below both sides of a cell's 24 x 9 matrix"),
     ):
         result = trained("c", *words)
         assert result.exit_code == 1

@@ -215,7 +215,14 @@ def test_list_of_joined_streams_and_damaged_ones() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["encode", "a.txt", "b.txt", "-o", "c"], ["encode", "-T0", "a.txt"], ["unknown"], ["list"], ["test", "--rm", "a"]],
+    [
+        ["encode", "a.txt", "b.txt", "-o", "c"],
+        ["encode", "-T0", "a.txt"],
+        ["unknown"],
+        ["list"],
+        ["test", "--rm", "a"],
+        ["test", "--model", "tiny", "--model", "tiny", "a.txt"],
+    ],
 )
 def test_wrong_usage_is_exit_2(words: list[str]) -> None:
     result = run(*words)

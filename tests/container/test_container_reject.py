@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from fscompress.container import CodedBlock, End, RawBlock, Reader, Rule, Verifier, skim
-from fscompress.errors import ChecksumError, FscompressError
+from fscompress.errors import ChecksumError, FscompressError, UnsupportedVersionError
 
 
 def sealed(hexadecimal: str) -> bytes:
@@ -161,6 +161,20 @@ def test_the_mixer_of_scheme_1_is_not_inspected(parameters: str) -> None:
     *_, block, _ = Reader(io.BytesIO(HEADER + MODEL + OTHER_MODELS[0] + mixed(parameters) + end))
     assert isinstance(block, CodedBlock)
     assert (block.scheme, block.lanes, block.parameters) == (1, 2, bytes.fromhex(parameters))
+
+
+@pytest.mark.parametrize(
+    ("code", "data"),
+    [
+        ("R04", sealed("f5465343 02 0f 09 01") + b"what may come"),
+        ("R14", HEADER + sealed("02 02 0000 00000000 00000000 00000000" + "ff" * 12)),
+    ],
+)
+def test_what_is_unknown_is_not_called_damaged(code: str, data: bytes) -> None:
+    """All else that a version or a scheme to come may do is left aside."""
+    for read in (read_all, lambda given: list(skim(io.BytesIO(given)))):
+        with pytest.raises(UnsupportedVersionError, match=rf"\[{code}\]$"):
+            read(data)
 
 
 def test_unused_flags_are_ignored() -> None:

@@ -178,6 +178,7 @@ def test_command(installed: Path, here: Path) -> None:
         (["a.txt", "--bytes", "0"], 2, "0 is not in the range"),
         (["a.txt", "--level", "better"], 2, "'better' is not one of"),
         (["a.txt", "--model", "none"], 4, "model 'none' is not installed"),
+        (["a.txt", "--model", "tiny", "--model", "other"], 2, "explain takes one --model (got 2)"),
     ],
 )
 def test_errors(installed: Path, here: Path, words: list[str], code: int, message: str) -> None:

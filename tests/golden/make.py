@@ -72,17 +72,27 @@ class Rejected:
     reason: str
 
 
-def make_models() -> None:
-    """Quantises the float16 weights, and once more with another output bias."""
+ABOUT = {
+    "tiny": "test model, trained for a minute on the language topics of pydoc",
+    "other": "the tiny model, its output bias disturbed",
+}
+
+
+def exported(name: str) -> bytes:
+    """The float16 weights quantised; those of ``other`` with another output bias."""
     from fscompress.export.export import ExportSettings, export_model
     from tests.golden.train import CONFIG, load_master
 
-    weights = {name: tensor.double().numpy() for name, tensor in load_master().state_dict().items()}
-    settings = ExportSettings("tiny", "test model, trained for a minute on the language topics of pydoc", PRIMER)
-    TINY.write_bytes(export_model(weights, CONFIG, settings))
-    weights["output.bias"] = weights["output.bias"] + np.random.default_rng(4).normal(0, 0.7, 256)
-    settings = ExportSettings("other", "the tiny model, its output bias disturbed", PRIMER)
-    OTHER.write_bytes(export_model(weights, CONFIG, settings))
+    weights = {key: tensor.double().numpy() for key, tensor in load_master().state_dict().items()}
+    if name == "other":
+        weights["output.bias"] = weights["output.bias"] + np.random.default_rng(4).normal(0, 0.7, 256)
+    return export_model(weights, CONFIG, ExportSettings(name, ABOUT[name], PRIMER))
+
+
+def make_models() -> None:
+    """Writes the integer models that all golden files are coded with."""
+    TINY.write_bytes(exported("tiny"))
+    OTHER.write_bytes(exported("other"))
 
 
 def network(lanes: int) -> Plan:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def test_models_and_priors_are_those_that_the_files_were_coded_with() -> None:
     assert hashlib.sha256(TINY.read_bytes()).hexdigest() == MANIFEST["model"] == tiny().id.hex()
     assert hashlib.sha256(OTHER.read_bytes()).hexdigest() == MANIFEST["other_model"] == other().id.hex()
     assert hashlib.sha256(STORED.read_bytes()).hexdigest() == MANIFEST["priors"], "make golden"
+
+
+def test_what_is_frozen_stays_as_it_is() -> None:
+    """Format 1.0: all but what a later release may accept, since it may know more versions and schemes."""
+    listed = [line.split("  ") for line in (V1 / "frozen.sha256").read_text(encoding="ascii").splitlines()]
+    for digest, name in listed:
+        assert hashlib.sha256((V1 / name).read_bytes()).hexdigest() == digest, f"{name} is frozen"
+    names = [name for _, name in listed]
+    assert {"../tiny.safetensors", "../other.safetensors", "../../../fscompress/mixer/priors.safetensors"} <= set(names)
+    counts = Counter(name.split("/")[0] for name in names)
+    assert [counts[kind] for kind in ("accept", "reject", "models")] == [21, 49, 26]
+    assert not [name for name in names if name.split("/")[1].startswith(("r04-", "r14-", "m04-"))]
 
 
 def test_every_rule_has_a_file() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.golden.make import block, header
 from tests.helpers import GOLDEN, OTHER, TINY
 
 DECODER = ROOT / "docs" / "reference_decoder.py"
@@ -72,6 +73,19 @@ def test_refuses(entry: dict[str, Any]) -> None:
     with pytest.raises(second().Refused) as caught:
         second().decode(stream("reject", entry), models())
     assert caught.value.code == entry["rule"]
+
+
+@pytest.mark.parametrize(
+    ("code", "data"),
+    [
+        ("R04", header(version=2, flags=15, block_log2=9, reserved=1)),
+        ("R14", header() + block(b"", b"", 0, scheme=2, parameters=1)),
+    ],
+)
+def test_what_is_unknown_is_not_called_damaged(code: str, data: bytes) -> None:
+    with pytest.raises(second().Refused) as caught:
+        second().decode(data, models())
+    assert (caught.value.code, caught.value.exit_code) == (code, 4)
 
 
 @pytest.mark.parametrize("entry", entries("models"))

@@ -7,6 +7,7 @@ from torch import nn
 from fscompress.errors import RefusedError
 from fscompress.model.build import build_model
 from fscompress.model.cells import CELLS
+from fscompress.model.cells.base import GATES
 from fscompress.model.config import ModelConfig
 
 E, H = 3, 5
@@ -55,6 +56,53 @@ def test_simple_cells_are_their_equations(input_size):
     torch.testing.assert_close(cell(x, (h,), (None,))[0], expected)
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_factors_are_near_the_orthogonal_start(name):
+    """And the largest rank but one that is none loses the least singular value alone."""
+    cell, rows, columns = made(name), CELLS[name].n_gates * H, E + H
+    whole = cell.weight.detach().clone()
+    scale = torch.linalg.svdvals(whole)
+    cell.factorise(H - 1)
+    assert {key: tuple(p.shape) for key, p in cell.trained().items()} == {
+        "left": (rows, H - 1),
+        "right": (H - 1, columns),
+    }
+    assert set(cell.trained()) <= set(cell.state_dict())
+    assert "weight" not in cell.state_dict()
+    torch.testing.assert_close((cell.product() - whole).norm(), scale[H - 1 :].norm())
+    for key in ("left", "right"):
+        assert cell.trained()[key].requires_grad
+        assert cell.trained()[key].is_contiguous()  # else fused Adam errs after a resume
+    with pytest.raises(RefusedError, match=f"rank {H} is not below both sides of a cell's {rows} x {H} matrix"):
+        made(name, 0).factorise(H)
+
+
+def test_gru_puts_zeros_into_the_product_of_factors():
+    cell, x, h = made("gru"), random(E), random(H)
+    cell.factorise(2)
+    same = made("gru")
+    same.weight.data[:] = cell.product()
+    torch.testing.assert_close(cell(x, (h,), (None,))[0], same(x, (h,), (None,))[0])
+
+
+def test_piecewise_gates_are_the_papers():
+    sigmoid, tanh = GATES["piecewise"]
+    x = torch.tensor([-9.0, -1.0, -0.5, 0.0, 0.25, 1.0, 9.0])
+    assert sigmoid(x).tolist() == [0.0, 0.0, 0.25, 0.5, 0.625, 1.0, 1.0]
+    assert tanh(x).tolist() == [-1.0, -1.0, -0.5, 0.0, 0.25, 1.0, 1.0]
+
+
+def test_piecewise_gates_reach_the_cells_but_not_their_scalars():
+    model = build_model(
+        ModelConfig(H, 0, 1, E, cell="fast-grnn", architecture="sequential", gates="piecewise")
+    ).double()
+    cell, x, h = model.cell(0), random(E), random(H)
+    a, (zeta, nu) = torch.cat((x, h), 1) @ cell.weight.t(), cell.scalars().values()
+    z = ((a + cell.gate_bias + 1) / 2).clamp(0, 1)
+    expected = (zeta * (1 - z) + nu) * (a + cell.bias).clamp(-1, 1) + z * h
+    torch.testing.assert_close(cell(x, (h,), (None,))[0], expected)
+
+
 def test_torch_lstm_is_stacked_plain_cells():
     """One layer of it with the weights of a plain LSTM cell gives that cell's logits."""
     torch.manual_seed(5)
@@ -90,6 +138,10 @@ def test_stack_reads_the_byte_at_every_layer_and_is_read_out_at_all():
         ({"architecture": "sequential", "n_fast": 0}, "at least 1 cell"),
         ({"architecture": "torch-lstm"}, "cells of type lstm-plain"),
         ({"architecture": "torch-lstm", "cell": "lstm-plain", "zoneout_cell": 0.1}, "no zoneout"),
+        ({"architecture": "torch-lstm", "cell": "lstm-plain", "rank": 2}, "no low rank"),
+        ({"architecture": "torch-lstm", "cell": "lstm-plain", "gates": "piecewise"}, "no other gates"),
+        ({"architecture": "stacked", "rank": -1}, "must not be negative"),
+        ({"architecture": "stacked", "gates": "linear"}, "known: smooth, piecewise"),
     ],
 )
 def test_impossible_shapes_are_refused(bad, message):

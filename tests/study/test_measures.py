@@ -16,6 +16,7 @@ from fscompress.study.outcome import Curve, Outcome, Picture, order_remark
 from fscompress.study.positions import word_positions
 from fscompress.study.runs import Runs, Trained
 from fscompress.study.settings import SETTINGS, Setting
+from fscompress.study.size import stored_bytes
 from fscompress.study.states import LANES, cell_names, change_rates, first_cells, gradient_norms
 from fscompress.training.config import Preset, TrainConfig
 from fscompress.training.window import make_window
@@ -129,6 +130,16 @@ def test_scalars_of_fast_cells():
     assert scalars(Trained("a", make_window(network(FS), compiled=False), 1.0, 1, None)) == {}
 
 
+def test_stored_bytes_count_the_cheaper_form_of_each_parameter():
+    model = network(ModelConfig(4, 0, 1, 3, cell="rnn", architecture="sequential"))
+    for parameter in model.parameters():
+        parameter.data.fill_(1.0)
+    n = 256 * 3 + 4 * 7 + 4 + 256 * 4 + 256
+    assert (model.n_weights(), model.n_nonzeros(), stored_bytes(model)) == (n, n, n)
+    model.cell(0).weight.data[1:] = 0.0  # 28 places in 4 bytes, 7 non-zeros
+    assert (model.n_nonzeros(), stored_bytes(model)) == (n - 21, n - 28 + 4 + 7)
+
+
 def test_outcome_files():
     from fscompress.study.plot import draw
 
@@ -149,7 +160,7 @@ def test_outcome_files():
 def test_a_model_is_trained_once(tmp_path):
     (tmp_path / "text").write_bytes(TEXT.tobytes() * 3)
     preset = Preset(STACKED, TrainConfig(batch=4, window=8))
-    setting = Setting("tiny", {"a b": preset}, {}, {}, 3, 500, compiled=False)
+    setting = Setting("tiny", {"a b": preset}, {}, {}, {}, 3, 500, compiled=False)
     told = []
 
     def fit(trainer):
@@ -172,3 +183,7 @@ def test_settings_name_cells_that_exist(setting):
 
     assert list(setting.cells) == list(CELLS) == list(CELL_NAMES)
     assert all(preset.model.cell == cell for cell, preset in setting.cells.items())
+    with torch.device("meta"):  # shapes without memory: every rank is below both sides
+        smallest = [build_model(preset.model).n_weights() for preset in setting.fastgrnn.values()]
+    assert list(setting.fastgrnn) == ["LSTM", "FastRNN", "FastGRNN", "FastGRNN-LR", "FastGRNN-LSQ"]
+    assert smallest[0] > smallest[2] > smallest[3] == smallest[4]

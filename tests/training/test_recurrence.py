@@ -25,6 +25,7 @@ def gradients(model, run, tokens, states, masks):
 SHALLOW = replace(DEEP, n_fast=3)
 CONFIGS = {"plain": PLAIN, "deep-regularised": DEEP}
 CONFIGS |= {cell: replace(SHALLOW, cell=cell) for cell in CELLS if cell != DEEP.cell}
+CONFIGS |= {f"{cell}-low-rank": replace(SHALLOW, cell=cell, rank=3, gates="piecewise") for cell in CELLS}
 OTHERS = {
     f"{kind}-{cell}": replace(SHALLOW, n_fast=2, slow_size=0, cell=cell, architecture=kind)
     for kind in ("stacked", "sequential")

@@ -20,7 +20,7 @@ from fscompress.training.trainer import LAST, Report, RunOptions, Trainer
 from tests.conftest import ROOT, child_environment
 
 MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=0.05)
-PRESET = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01))
+PRESET = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01, sparsity=0.5))
 
 
 def train(corpus: Corpus, out: Path, steps: int, stop_at: int, world: World = ALONE) -> tuple[Trainer, list[Report]]:

@@ -1,13 +1,13 @@
 """FastRNN and FastGRNN (Kusupati et al. 2018, "FastGRNN", sections 3.1 and 3.2): a quarter of an LSTM's products.
 
 Their scalars lie in (0, 1): what is trained is the argument of a sigmoid, started at the published code's values.
-Low rank, sparsity and the piecewise-linear gates of that paper are not here.
+Low rank is in ``Cell.factorise``, sparsity in ``fscompress.training.sparsity``: every cell can have them.
 """
 
 import torch
 from torch import Tensor, nn
 
-from fscompress.model.cells.base import Cell, Keep, State, tanh, zoneout
+from fscompress.model.cells.base import Cell, Gates, Keep, State, zoneout
 
 ALPHA_START, BETA_START = -3.0, 3.0  # s(-3) = 0.047, s(3) = 0.953: alpha << 1 and beta near 1 - alpha
 ZETA_START, NU_START = 1.0, -4.0  # s(1) = 0.731, s(-4) = 0.018
@@ -34,10 +34,10 @@ class FastRNNCell(Cell):
         return {"alpha": torch.sigmoid(self.alpha).item(), "beta": torch.sigmoid(self.beta).item()}
 
     @staticmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """See ``Cell.pointwise``; the state is (h,)."""
         (h,), (bias, alpha, beta) = state, vectors
-        new = torch.sigmoid(alpha) * tanh(a + bias) + torch.sigmoid(beta) * h
+        new = torch.sigmoid(alpha) * gates.tanh(a + bias) + torch.sigmoid(beta) * h
         return (zoneout(new, h, keep[0]),)
 
 
@@ -63,9 +63,9 @@ class FastGRNNCell(Cell):
         return {"zeta": torch.sigmoid(self.zeta).item(), "nu": torch.sigmoid(self.nu).item()}
 
     @staticmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """See ``Cell.pointwise``; the state is (h,)."""
         (h,), (gate_bias, bias, zeta, nu) = state, vectors
-        z = torch.sigmoid(a + gate_bias)
-        new = (torch.sigmoid(zeta) * (1.0 - z) + torch.sigmoid(nu)) * tanh(a + bias) + z * h
+        z = gates.sigmoid(a + gate_bias)
+        new = (torch.sigmoid(zeta) * (1.0 - z) + torch.sigmoid(nu)) * gates.tanh(a + bias) + z * h
         return (zoneout(new, h, keep[0]),)

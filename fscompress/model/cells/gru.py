@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fscompress.model.cells.base import Cell, Keep, State, tanh, zoneout
+from fscompress.model.cells.base import Cell, Gates, Keep, State, zoneout
 
 
 class GRUCell(Cell):
@@ -24,7 +24,7 @@ class GRUCell(Cell):
     def matrix(self) -> Tensor:
         """[W_r U_r; W_z U_z; W_n 0; 0 U_n]: a third more to multiply than ``weight``, none of it trained."""
         h = self.hidden_size
-        gates, candidate = self.weight[: 2 * h], self.weight[2 * h :]
+        gates, candidate = self.product().tensor_split([2 * h])
         by_input = pad(candidate[:, : self.input_size], (0, h))
         by_state = pad(candidate[:, self.input_size :], (self.input_size, 0))
         return torch.cat((gates, by_input, by_state))
@@ -34,9 +34,9 @@ class GRUCell(Cell):
         return (self.bias,)
 
     @staticmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """See ``Cell.pointwise``; the state is (h,)."""
         (h,) = state
         r, z, by_input, by_state = (a.unflatten(1, vectors[0].shape) + vectors[0]).unbind(1)
-        n = tanh(by_input + torch.sigmoid(r) * by_state)
-        return (zoneout(n + torch.sigmoid(z) * (h - n), h, keep[0]),)
+        n = gates.tanh(by_input + gates.sigmoid(r) * by_state)
+        return (zoneout(n + gates.sigmoid(z) * (h - n), h, keep[0]),)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fscompress.model.cells.base import FORGET_BIAS, Cell, Keep, State, layer_norm, tanh, zoneout
+from fscompress.model.cells.base import FORGET_BIAS, Cell, Gates, Keep, State, layer_norm, zoneout
 
 
 class LSTMCell(Cell):
@@ -28,14 +28,13 @@ class LSTMCell(Cell):
         return self.gate_gain, self.gate_bias, self.cell_gain, self.cell_bias
 
     @staticmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """See ``Cell.pointwise``; the state is (h, c)."""
         h, c = state
         gate_gain, gate_bias, cell_gain, cell_bias = vectors
-        gates = layer_norm(a.unflatten(1, gate_gain.shape), gate_gain, gate_bias)
-        f, i, o, g = gates.unbind(1)
-        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * tanh(g)
-        h_new = torch.sigmoid(o) * tanh(layer_norm(c_new, cell_gain, cell_bias))
+        f, i, o, g = layer_norm(a.unflatten(1, gate_gain.shape), gate_gain, gate_bias).unbind(1)
+        c_new = gates.sigmoid(f) * c + gates.sigmoid(i) * gates.tanh(g)
+        h_new = gates.sigmoid(o) * gates.tanh(layer_norm(c_new, cell_gain, cell_bias))
         return zoneout(h_new, h, keep[0]), zoneout(c_new, c, keep[1])
 
 
@@ -55,9 +54,9 @@ class PlainLSTMCell(Cell):
         return (self.bias,)
 
     @staticmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """See ``Cell.pointwise``; the state is (h, c)."""
         h, c = state
         f, i, o, g = (a.unflatten(1, vectors[0].shape) + vectors[0]).unbind(1)
-        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * tanh(g)
-        return zoneout(torch.sigmoid(o) * tanh(c_new), h, keep[0]), zoneout(c_new, c, keep[1])
+        c_new = gates.sigmoid(f) * c + gates.sigmoid(i) * gates.tanh(g)
+        return zoneout(gates.sigmoid(o) * gates.tanh(c_new), h, keep[0]), zoneout(c_new, c, keep[1])

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fscompress.model.cells.base import Cell, Keep, State, tanh, zoneout
+from fscompress.model.cells.base import Cell, Gates, Keep, State, zoneout
 
 
 class RNNCell(Cell):
@@ -21,6 +21,6 @@ class RNNCell(Cell):
         return (self.bias,)
 
     @staticmethod
-    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...]) -> State:
+    def pointwise(a: Tensor, state: State, vectors: tuple[Tensor, ...], keep: tuple[Keep, ...], gates: Gates) -> State:
         """See ``Cell.pointwise``; the state is (h,)."""
-        return (zoneout(tanh(a + vectors[0]), state[0], keep[0]),)
+        return (zoneout(gates.tanh(a + vectors[0]), state[0], keep[0]),)
