@@ -37,6 +37,7 @@ PRIMER = TEXT[:90]
 CONFIGS = {f"fs-rnn-{cell}": replace(FS, cell=cell) for cell in CELLS}
 for kind in ("stacked", "sequential"):
     CONFIGS |= {f"{kind}-{cell}": replace(FS, slow_size=0, cell=cell, architecture=kind) for cell in CELLS}
+CONFIGS["factors"] = replace(FS, slow_size=0, cell="gru", architecture="stacked", rank=6, gates="piecewise")
 CONFIGS["torch-lstm"] = ModelConfig(12, 0, 2, 8, dropout=0.1, cell="lstm-plain", architecture="torch-lstm")
 
 
