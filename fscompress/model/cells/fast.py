@@ -1,6 +1,8 @@
 """FastRNN and FastGRNN (Kusupati et al. 2018, "FastGRNN", sections 3.1 and 3.2): a quarter of an LSTM's products.
 
 Their scalars lie in (0, 1): what is trained is the argument of a sigmoid, started at the published code's values.
+h is kept in [-1, 1], which the paper's equations nearly do: nu h~, or alpha + beta > 1, lets it drift where a gate stays
+open, without bound in a state that is carried through a whole text, until the products of h grow out of control.
 Low rank is in ``Cell.factorise``, sparsity in ``fscompress.training.sparsity``: every cell can have them.
 """
 
@@ -14,7 +16,7 @@ ZETA_START, NU_START = 1.0, -4.0  # s(1) = 0.731, s(-4) = 0.018
 
 
 class FastRNNCell(Cell):
-    """h~ = tanh(W x + U h + b); h' = alpha h~ + beta h, with two trained scalars."""
+    """h~ = tanh(W x + U h + b); h' = alpha h~ + beta h, with two trained scalars; kept in [-1, 1]."""
 
     n_gates = 1
     n_states = 1
@@ -38,11 +40,14 @@ class FastRNNCell(Cell):
         """See ``Cell.pointwise``; the state is (h,)."""
         (h,), (bias, alpha, beta) = state, vectors
         new = torch.sigmoid(alpha) * gates.tanh(a + bias) + torch.sigmoid(beta) * h
-        return (zoneout(new, h, keep[0]),)
+        return (zoneout(new.clamp(-1.0, 1.0), h, keep[0]),)
 
 
 class FastGRNNCell(Cell):
-    """z = s(W x + U h + b_z); h~ = tanh(W x + U h + b_h); h' = (zeta (1 - z) + nu) h~ + z h; W and U serve both."""
+    """z = s(W x + U h + b_z); h~ = tanh(W x + U h + b_h); h' = (zeta (1 - z) + nu) h~ + z h, kept in [-1, 1].
+
+    W and U serve both.
+    """
 
     n_gates = 1
     n_states = 1
@@ -68,4 +73,4 @@ class FastGRNNCell(Cell):
         (h,), (gate_bias, bias, zeta, nu) = state, vectors
         z = gates.sigmoid(a + gate_bias)
         new = (torch.sigmoid(zeta) * (1.0 - z) + torch.sigmoid(nu)) * gates.tanh(a + bias) + z * h
-        return (zoneout(new, h, keep[0]),)
+        return (zoneout(new.clamp(-1.0, 1.0), h, keep[0]),)
