@@ -129,7 +129,6 @@ def synthetic_of(
     """As ``synthetic``, of any cells, wired as you like."""
     rng, has = np.random.default_rng(seed), KINDS[kind]
     table_limit = q.X_MAX // 2 if has.norms else 1 << 12
-    hidden_shifts = tuple(int(rng.choice(has.hidden_shifts)) for _ in wiring.sizes)
 
     def ends(shape: tuple[int, ...], low: int, high: int, dtype: Any = np.int32) -> Array:
         either = np.where(rng.integers(0, 2, shape) == 1, high, low)
@@ -157,8 +156,8 @@ def synthetic_of(
             scalars=ends((has.scalars,), 0, 1 << 15),
         )
 
-    def state(size: int, hidden_shift: int) -> tuple[Array, ...]:
-        limit = 1 << q.HIDDEN_Q + hidden_shift
+    def state(size: int) -> tuple[Array, ...]:
+        limit = 1 << q.HIDDEN_Q
         members = ends((size,), -limit, limit), ends((size,), -q.X_MAX, q.X_MAX) >> (0 if extreme else 6)
         return members[: has.members]
 
@@ -173,7 +172,6 @@ def synthetic_of(
         metadata={},
         kind=kind,
         wiring=wiring,
-        hidden_shifts=hidden_shifts,
         cells=tuple(cell(place) for place in wiring.places),
         output=output,
         output_multiplier=np.clip(steepest, 1, TOP).astype(np.int32),
@@ -182,7 +180,7 @@ def synthetic_of(
         sigmoid=tables["table.sigmoid"].astype(np.int16),
         tanh=tables["table.tanh"].astype(np.int16),
         exp2=tables["table.exp2"].astype(np.int32),
-        initial=tuple(state(size, hidden) for size, hidden in zip(wiring.sizes, hidden_shifts, strict=True)),
+        initial=tuple(map(state, wiring.sizes)),
         canary=rng.integers(0, 256, q.CANARY_STEPS).astype(np.uint8),
         canary_hash="",
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.kernels import (
+    HALF_H8,
     HIDDEN_MAX,
     HIDDEN_OFFSET,
     ONE,
@@ -23,7 +24,7 @@ from fscompress.jit import kernel
 
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 IS_PLAIN, IS_GRU, IS_FAST_RNN, IS_FAST_GRNN = (NUMBERS[kind] for kind in (LSTM_PLAIN, GRU, FAST_RNN, FAST_GRNN))
-HIDDEN_Q, UNIT = q.HIDDEN_Q, np.int32(1 << q.PROBABILITY_Q)
+UNIT, LIMIT = np.int32(1 << q.PROBABILITY_Q), np.int64(1 << q.HIDDEN_Q)
 HALF_PRODUCT, HALF_CELL, HALF_GATE = np.int32(1 << 15), np.int32(1 << 6), np.int64(1 << 14)
 CELL_TO_GATE = np.int32(q.CELL_Q - q.GATE_Q)
 
@@ -100,24 +101,24 @@ def rnn_into(x, bias, tanh, new, index):
 
 
 @kernel
-def weighted_into(shown, by_shown, h, by_h, limit, j):
-    """shown * by_shown + h * by_h of unit j (Q15, but h Q14), rounded and clipped to +-limit."""
+def weighted_into(shown, by_shown, h, by_h, j):
+    """shown * by_shown + h * by_h of unit j (Q15, but h Q14), rounded and clipped to [-1, 1]."""
     both = np.int64(shown[j]) * np.int64(by_shown) + np.int64(h[j]) * np.int64(np.int32(by_h << ONE))
     wide = (both + np.int64(HALF_PRODUCT)) >> np.int64(16)
-    shown[j] = np.int32(min(max(wide, -limit), limit))
+    shown[j] = np.int32(min(max(wide, -LIMIT), LIMIT))
 
 
 @kernel
-def fast_rnn_into(x, bias, scalars, tanh, h, limit, new, index):
+def fast_rnn_into(x, bias, scalars, tanh, h, new, index):
     """FastRNN; ``new`` is h before zoneout."""
     index_into(x, bias, index[: x.shape[0]])
     look_up_into(tanh, index[: x.shape[0]], new)
     for j in range(new.shape[0]):
-        weighted_into(new, scalars[0], h, scalars[1], limit, j)
+        weighted_into(new, scalars[0], h, scalars[1], j)
 
 
 @kernel
-def fast_grnn_into(x, bias, scalars, sigmoid, tanh, h, limit, new, index):
+def fast_grnn_into(x, bias, scalars, sigmoid, tanh, h, new, index):
     """FastGRNN; ``new`` is h before zoneout."""
     size = h.shape[0]
     index_into(x, bias[size : 2 * size], index[:size])
@@ -127,18 +128,17 @@ def fast_grnn_into(x, bias, scalars, sigmoid, tanh, h, limit, new, index):
     zeta, nu = np.int64(scalars[0]), scalars[1]
     for j in range(size):
         written = np.int32((zeta * np.int64(np.int32(UNIT - x[j])) + HALF_GATE) >> np.int64(15))
-        weighted_into(new, np.int32(written + nu), h, x[j], limit, j)
+        weighted_into(new, np.int32(written + nu), h, x[j], j)
 
 
 @kernel
-def keep_hidden_into(new, keep, hidden_shift, h, h8):
+def keep_hidden_into(new, keep, h, h8):
     """h = ``new``, zoned out with the old h, all int32 [H]; h8 + 128 goes to ``h8`` (uint8 [H])."""
     if keep:
         zone_out_into(new, h, keep)
-    half, places = np.int32(1 << HIDDEN_Q - 1 + hidden_shift), np.int32(HIDDEN_Q + hidden_shift)
     for j in range(h.shape[0]):
         h[j] = new[j]
-        h8[j] = np.uint8(np.int32(np.int32(new[j] * HIDDEN_MAX + half) >> places) + HIDDEN_OFFSET)
+        h8[j] = np.uint8(np.int32(np.int32(new[j] * HIDDEN_MAX + HALF_H8) >> np.int32(14)) + HIDDEN_OFFSET)
 
 
 @kernel
@@ -155,7 +155,6 @@ def cell_step(
     scalars,
     sigmoid,
     tanh,
-    hidden_shift,
     h,
     c,
     z,
@@ -167,10 +166,10 @@ def cell_step(
 ):
     """One cell of the kind of that ``number`` for the n lanes of ``symbols``; arguments are those of ``lstm_step``.
 
-    ``shift`` is that of the product, ``hidden_shift`` that of the group; ``bias`` and ``scalars`` are flat; ``x`` int32
-    [GH], ``new`` int32 [H] and ``index`` uint16 [GH] are scratch.
+    ``shift`` is that of the product; ``bias`` and ``scalars`` are flat; ``x`` int32 [GH], ``new`` int32 [H] and
+    ``index`` uint16 [GH] are scratch.
     """
-    size, limit = h.shape[1], np.int64(1) << np.int64(HIDDEN_Q + hidden_shift)
+    size = h.shape[1]
     for s in range(symbols.shape[0]):
         sums_into(accumulator[s], offset, multiplier, shift, x)
         if table.shape[0]:
@@ -180,13 +179,13 @@ def cell_step(
         elif number == IS_GRU:
             gru_into(x, bias, sigmoid, tanh, h[s], new, index)
         elif number == IS_FAST_RNN:
-            fast_rnn_into(x, bias, scalars, tanh, h[s], limit, new, index)
+            fast_rnn_into(x, bias, scalars, tanh, h[s], new, index)
         elif number == IS_FAST_GRNN:
-            fast_grnn_into(x, bias, scalars, sigmoid, tanh, h[s], limit, new, index)
+            fast_grnn_into(x, bias, scalars, sigmoid, tanh, h[s], new, index)
         else:
             rnn_into(x, bias, tanh, new, index)
         row8 = z[s, column : column + size]
-        keep_hidden_into(new, keep[0], hidden_shift, h[s], row8)
+        keep_hidden_into(new, keep[0], h[s], row8)
         if narrow.shape[1]:
             for j in range(size):
                 narrow[s, j] = row8[j]

@@ -72,19 +72,18 @@ def table_index(y: Tensor) -> Tensor:
     return (y + q.TABLE_HALF).clamp(0, q.TABLE_SIZE - 1)
 
 
-def hidden8(h: Tensor, shift: int = 0) -> Tensor:
-    """h as products read it; ``shift`` is that of its group."""
-    places = q.HIDDEN_Q + shift
-    h8 = (h * q.HIDDEN_MAX + (1 << places - 1) >> places).to(torch.int8)
+def hidden8(h: Tensor) -> Tensor:
+    """h as products read it."""
+    h8 = (h * q.HIDDEN_MAX + (1 << q.HIDDEN_Q - 1) >> q.HIDDEN_Q).to(torch.int8)
     missing = -h.shape[1] % ALIGNMENT
     return pad(h8, (0, missing)) if missing else h8
 
 
-def end_step(new: Members, old: State, keep: Sequence[int], shift: int) -> State:
-    """The state from ``new`` members: zoneout at its expectation; ``shift`` is that of the group."""
+def end_step(new: Members, old: State, keep: Sequence[int]) -> State:
+    """The state from ``new`` members: zoneout at its expectation."""
     triples = zip(new, old.members, keep, strict=True)
     members = tuple(fresh + ((held - fresh) * k >> q.PROBABILITY_Q) for fresh, held, k in triples)
-    return State(members, hidden8(members[0], shift))
+    return State(members, hidden8(members[0]))
 
 
 def sum_tree(logits: Tensor, exp2: Tensor) -> Tensor:

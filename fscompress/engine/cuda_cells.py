@@ -18,14 +18,10 @@ from fscompress.engine.spec import N_GATES
 
 @dataclass(frozen=True)
 class Constants:
-    """Of a cell: ``norm`` holds epsilon [norms, 1], gain [norms, H] and bias [biases, H], int64; ``scalars`` (Q15).
-
-    ``limit``: the largest h (Q14) of its group.
-    """
+    """Of a cell: ``norm`` holds epsilon [norms, 1], gain [norms, H] and bias [biases, H], int64; ``scalars`` (Q15)."""
 
     norm: Norm
     scalars: tuple[int, ...]
-    limit: int
 
 
 Step = Callable[[Tensor, Members, Constants, Tables], Members]
@@ -39,6 +35,11 @@ def _gates(x: Tensor, cell: Constants) -> tuple[Tensor, ...]:
 def _new_c(f: Tensor, i: Tensor, shown: Tensor, c: Tensor) -> Tensor:
     """f c + i shown, rounded and saturated; f, i and shown in Q15."""
     return (f * c + 2 * i * shown + (1 << 14) >> 15).clamp(-q.X_MAX, q.X_MAX)
+
+
+def _clip_h(h: Tensor) -> Tensor:
+    """h (Q14) kept in [-1, 1]."""
+    return h.clamp(-(1 << q.HIDDEN_Q), 1 << q.HIDDEN_Q)
 
 
 def lstm(x: Tensor, old: Members, cell: Constants, tables: Tables) -> Members:
@@ -77,7 +78,7 @@ def fast_rnn(x: Tensor, old: Members, cell: Constants, tables: Tables) -> Member
     """FastRNN."""
     alpha, beta = cell.scalars
     h = alpha * tables.tanh[table_index(x + cell.norm.bias[0])] + 2 * beta * old[0] + (1 << 15) >> 16
-    return (h.clamp(-cell.limit, cell.limit),)
+    return (_clip_h(h),)
 
 
 def fast_grnn(x: Tensor, old: Members, cell: Constants, tables: Tables) -> Members:
@@ -86,7 +87,7 @@ def fast_grnn(x: Tensor, old: Members, cell: Constants, tables: Tables) -> Membe
     z = tables.sigmoid[table_index(x + cell.norm.bias[0])]
     written = (zeta * ((1 << 15) - z) + (1 << 14) >> 15) + nu
     h = written * tables.tanh[table_index(x + cell.norm.bias[1])] + 2 * z * old[0] + (1 << 15) >> 16
-    return (h.clamp(-cell.limit, cell.limit),)
+    return (_clip_h(h),)
 
 
 STEPS: dict[str, Step] = {

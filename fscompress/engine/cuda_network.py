@@ -7,7 +7,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fscompress.engine import arithmetic as q
 from fscompress.engine.cuda_arithmetic import ROOT_BITS, Norm, State, Tables, end_step, hidden8, sum_tree
 from fscompress.engine.cuda_cells import STEPS, Constants
 from fscompress.engine.cuda_products import FloatProduct, IntProduct, ProductClass, padded_columns
@@ -40,7 +39,7 @@ class Network:
 
     def __init__(self, model: IntegerModel, device: torch.device, product: ProductClass) -> None:
         self._device, self._product, self._sizes = device, product, model.sizes
-        self._pointwise, self._hidden_shifts = STEPS[model.kind], model.hidden_shifts
+        self._pointwise = STEPS[model.kind]
         self._read_groups = tuple(model.wiring.read_groups)
         pairs = zip(model.cells, model.wiring.places, strict=True)
         self.cells = [self._cell(cell, place) for cell, place in pairs]
@@ -72,15 +71,14 @@ class Network:
             multiplier=self._tensor(cell.multiplier),
             shift=cell.shift,
             table=self._tensor(cell.table) if place.reads_byte else None,
-            constants=Constants(norm, tuple(cell.scalars.tolist()), 1 << q.HIDDEN_Q + self._hidden_shifts[place.group]),
+            constants=Constants(norm, tuple(cell.scalars.tolist())),
             keep=cell.keep.tolist(),
         )
 
     def initial_states(self, rows: int) -> States:
         """The model's initial state in each of so many rows, in memory of its own."""
         repeated = [tuple(member.repeat(rows, 1) for member in state) for state in self._initial]
-        pairs = zip(repeated, self._hidden_shifts, strict=True)
-        return tuple(State(members, hidden8(members[0], shift)) for members, shift in pairs)
+        return tuple(State(members, hidden8(members[0])) for members in repeated)
 
     def step(self, symbols: Tensor, states: States) -> tuple[States, Tensor]:
         """New states and sum trees int32 [M, 512] of lanes that have read ``symbols`` uint8 [M]."""
@@ -91,7 +89,7 @@ class Network:
             if cell.table is not None:
                 x = x + cell.table[symbols.long()]
             new = self._pointwise(x, old.members, cell.constants, self._tables)
-            current[cell.group] = end_step(new, old, cell.keep, self._hidden_shifts[cell.group])
+            current[cell.group] = end_step(new, old, cell.keep)
         return tuple(current), self.read_out(current)
 
     def read_out(self, states: States | list[State]) -> Tensor:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 LSTM, LSTM_PLAIN, GRU, RNN, FAST_RNN, FAST_GRNN = "lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn"
-NO_SHIFT = range(1)
-HIDDEN_SHIFTS = range(9)
 
 
 @dataclass(frozen=True)
@@ -12,7 +10,7 @@ class CellKind:
     """What cells of a kind have; a cell has H units.
 
     ``gates``: rows of its product, ``biases``: of its biases, both in units of H; ``members`` of its state: h, or h and
-    c; ``norms``: layer normalisations; ``scalars`` in [0, 1]; ``hidden_shifts``: h stays in [-2**s, 2**s], for which s.
+    c; ``norms``: layer normalisations; ``scalars`` in [0, 1].
     """
 
     gates: int
@@ -20,7 +18,6 @@ class CellKind:
     members: int
     norms: int = 0
     scalars: int = 0
-    hidden_shifts: range = NO_SHIFT
 
 
 KINDS = {
@@ -28,6 +25,6 @@ KINDS = {
     LSTM_PLAIN: CellKind(gates=4, biases=4, members=2),  # f, i, o, g
     GRU: CellKind(gates=4, biases=4, members=1),  # r, z, W_n x, U_n h
     RNN: CellKind(gates=1, biases=1, members=1),
-    FAST_RNN: CellKind(gates=1, biases=1, members=1, scalars=2, hidden_shifts=HIDDEN_SHIFTS),  # alpha, beta
-    FAST_GRNN: CellKind(gates=1, biases=2, members=1, scalars=2, hidden_shifts=HIDDEN_SHIFTS),  # of z, h~; zeta, nu
+    FAST_RNN: CellKind(gates=1, biases=1, members=1, scalars=2),  # alpha, beta
+    FAST_GRNN: CellKind(gates=1, biases=2, members=1, scalars=2),  # of z, h~; zeta, nu
 }

@@ -88,8 +88,8 @@ class States:
         members = [state if len(state) > 1 else (state[0], state[0][:0]) for state in model.initial]
         self.h, self.c = ([at_cache_line(np.tile(each[i], (lanes, 1))) for each in members] for i in range(2))
         self.z = at_cache_line(np.zeros((lanes, width), np.uint8))
-        for column, h, shift in zip(self.columns, self.h, model.hidden_shifts, strict=False):
-            h8 = h.astype(np.int64) * q.HIDDEN_MAX + (1 << q.HIDDEN_Q + shift - 1) >> q.HIDDEN_Q + shift
+        for column, h in zip(self.columns, self.h, strict=False):
+            h8 = h.astype(np.int64) * q.HIDDEN_MAX + (1 << q.HIDDEN_Q - 1) >> q.HIDDEN_Q
             self.z[:, column : column + h.shape[1]] = h8 + q.HIDDEN_OFFSET
 
     def copies(self) -> list[IntegerState]:

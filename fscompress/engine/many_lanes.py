@@ -92,8 +92,7 @@ class ManyLanesEngine:
         rows = len(cell.multiplier)
         return (
             *(NUMBERS[model.kind], cell.shift, cell.bias, cell.keep, cell.scalars, model.sigmoid, model.tanh),
-            *(model.hidden_shifts[cell.group], *self._state(cell.group)),
-            *(self._x[:rows], self._new[:size], self._index[:rows]),
+            *(*self._state(cell.group), self._x[:rows], self._new[:size], self._index[:rows]),
         )
 
     def _state(self, group: int) -> tuple[Any, ...]:

@@ -112,7 +112,6 @@ def _assemble(form: Form, t: Tensors, metadata: dict[str, str], digest: bytes) -
         metadata=metadata,
         kind=form.kind,
         wiring=form.wiring,
-        hidden_shifts=form.hidden_shifts,
         cells=tuple(_cell(t, form, i) for i in range(len(form.wiring.places))),
         output=t["output.weight"],
         output_multiplier=t["output.multiplier"],

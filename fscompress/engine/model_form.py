@@ -42,12 +42,11 @@ NO_SOURCE = -1
 
 @dataclass(frozen=True)
 class Form:
-    """Of an ``IntegerModel``; ``shifts`` are those of its cells' products, ``hidden_shifts`` of its groups."""
+    """Of an ``IntegerModel``; ``shifts`` are those of its cells' products."""
 
     kind: str
     wiring: Wiring
     shifts: tuple[int, ...]
-    hidden_shifts: tuple[int, ...]
 
     @property
     def is_fs_lstm(self) -> bool:
@@ -100,7 +99,7 @@ def fs_lstm_form(tensors: Tensors, n_cells: int) -> tuple[Form, Tensors]:
         if tensors[name].ndim != 2:
             raise broken_model(ModelRule.SHAPE, f"{name} has shape {tensors[name].shape}")
     fast, slow = (tensors[name].shape[1] for name in groups)
-    form = Form(LSTM, fs_rnn(fast, slow, n_cells - 1), (q.PRODUCT_SHIFT,) * n_cells, (0, 0))
+    form = Form(LSTM, fs_rnn(fast, slow, n_cells - 1), (q.PRODUCT_SHIFT,) * n_cells)
     check_wiring(FS_LSTM, form.wiring)
     older = {new: old for old, new in RENAMED.items()}
     dtypes = COMMON | {older.get(name, name): dtype for name, dtype in form.dtypes().items()}
@@ -116,12 +115,12 @@ def recurrent_form(tensors: Tensors, kind: str) -> Form:
     n_cells, n_groups = (len(array) if array.ndim else 0 for array in (places, groups))
     check_array("places", places, (n_cells, 4), NO_SOURCE, q.MAX_CELLS)
     check_array("shifts of places", places[:, 3], (n_cells,), q.LOWEST_SHIFT, q.PRODUCT_SHIFT)
-    check_array("groups", groups, (n_groups, 2), 0, q.MAX_SIZE)
+    check_array("groups", groups, (n_groups,), 1, q.MAX_SIZE)
     check_array("read_out", read_out, (2,), 0, q.MAX_CELLS)
     if not np.isin(places[:, 2], (0, 1)).all():
         raise broken_model(ModelRule.VALUE, "places leaves its bounds: a cell reads the byte or not")
     wiring = Wiring(
-        tuple(map(int, groups[:, 0])),
+        tuple(map(int, groups)),
         tuple(
             Place(int(group), None if source == NO_SOURCE else int(source), bool(reads_byte))
             for group, source, reads_byte, _ in places
@@ -129,7 +128,7 @@ def recurrent_form(tensors: Tensors, kind: str) -> Form:
         range(int(read_out[0]), int(read_out[1]) + 1),
     )
     check_wiring(RECURRENT, wiring)
-    form = Form(kind, wiring, tuple(map(int, places[:, 3])), tuple(map(int, groups[:, 1])))
+    form = Form(kind, wiring, tuple(map(int, places[:, 3])))
     dtypes = COMMON | WIRING | form.dtypes()
     require(tensors, dtypes)
     require_no_others(tensors, dtypes)
@@ -141,5 +140,5 @@ def wiring_tensors(form: Form) -> dict[str, np.ndarray[Any, Any]]:
     pairs = zip(form.wiring.places, form.shifts, strict=True)
     places = [(p.group, NO_SOURCE if p.source is None else p.source, p.reads_byte, shift) for p, shift in pairs]
     read = form.wiring.read_groups
-    tables = (places, list(zip(form.wiring.sizes, form.hidden_shifts, strict=True)), (read[0], read[-1]))
+    tables = (places, form.wiring.sizes, (read[0], read[-1]))
     return {name: np.array(table, np.int32) for name, table in zip(WIRING, tables, strict=True)}

@@ -38,8 +38,7 @@ class ReferenceEngine:
 
     def _hidden(self, group: int, n: int) -> I64:
         """h8 int64 [n, H]: the state as a product sees it, before the offset of 128."""
-        places = q.HIDDEN_Q + self.model.hidden_shifts[group]
-        return self._states[group][0][:n] * q.HIDDEN_MAX + (1 << places - 1) >> places
+        return self._states[group][0][:n] * q.HIDDEN_MAX + (1 << q.HIDDEN_Q - 1) >> q.HIDDEN_Q
 
     def _step(self, cell: IntegerCell, place: Place, symbols: Symbols) -> None:
         n, model = len(symbols), self.model
@@ -49,9 +48,7 @@ class ReferenceEngine:
         if place.reads_byte:
             x = x + cell.table[symbols]
         old = [member[:n] for member in self._states[place.group]]
-        new = list(STEPS[model.kind](x, old, cell, model))
-        limit = 1 << q.HIDDEN_Q + model.hidden_shifts[place.group]
-        new[0] = np.clip(new[0], -limit, limit)  # which FastRNN and FastGRNN alone can reach
+        new = STEPS[model.kind](x, old, cell, model)
         for member, fresh, keep in zip(old, new, cell.keep.tolist(), strict=True):
             member[:] = fresh + ((member - fresh) * keep >> q.PROBABILITY_Q)
 

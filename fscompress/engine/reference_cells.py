@@ -58,6 +58,12 @@ def new_c(f: I64, i: I64, g: I64, c: I64, model: IntegerModel) -> I64:
     return clipped
 
 
+def clip_h(h: I64) -> I64:
+    """h (Q14) kept in [-1, 1]."""
+    clipped: I64 = np.clip(h, -(1 << q.HIDDEN_Q), 1 << q.HIDDEN_Q)
+    return clipped
+
+
 def lstm(x: I64, old: State, cell: IntegerCell, model: IntegerModel) -> State:
     """The layer-normalised LSTM (Mujika et al. 2017, equations 1 to 3)."""
     gain, bias, epsilon = cell.gain.astype(np.int64), cell.bias.astype(np.int64), cell.epsilon
@@ -92,7 +98,7 @@ def rnn(x: I64, _old: State, cell: IntegerCell, model: IntegerModel) -> State:
 def fast_rnn(x: I64, old: State, cell: IntegerCell, model: IntegerModel) -> State:
     """FastRNN (Kusupati et al. 2018, section 3.1)."""
     alpha, beta = cell.scalars.astype(np.int64)
-    return (alpha * look_up(model.tanh, x + cell.bias[0]) + 2 * beta * old[0] + (1 << 15) >> 16,)
+    return (clip_h(alpha * look_up(model.tanh, x + cell.bias[0]) + 2 * beta * old[0] + (1 << 15) >> 16),)
 
 
 def fast_grnn(x: I64, old: State, cell: IntegerCell, model: IntegerModel) -> State:
@@ -100,7 +106,7 @@ def fast_grnn(x: I64, old: State, cell: IntegerCell, model: IntegerModel) -> Sta
     zeta, nu = cell.scalars.astype(np.int64)
     z, shown = look_up(model.sigmoid, x + cell.bias[0]), look_up(model.tanh, x + cell.bias[1])
     written = (zeta * ((1 << 15) - z) + (1 << 14) >> 15) + nu
-    return (written * shown + 2 * z * old[0] + (1 << 15) >> 16,)
+    return (clip_h(written * shown + 2 * z * old[0] + (1 << 15) >> 16),)
 
 
 STEPS: dict[str, Step] = {

@@ -50,10 +50,10 @@ class IntegerCell:
 class IntegerModel:
     """A recurrent network in integers; model scheme 1 is that of an FS-LSTM.
 
-    ``cells`` are of the ``kind`` of that name (``kinds.KINDS``), at the places of ``wiring``; ``hidden_shifts``: s of
-    each group of states, whose h is within [-2**s, 2**s]; ``output`` int8 [256, units read out] with multiplier, bias
-    int32 [256] and shift; ``sigmoid``, ``tanh`` int16 [8192]; ``exp2`` int32 [1024]; ``initial`` the state of each
-    group that a lane starts from; ``canary`` uint8 [256]; ``id`` sha256 of the model file.
+    ``cells`` are of the ``kind`` of that name (``kinds.KINDS``), at the places of ``wiring``; ``output`` int8 [256,
+    units read out] with multiplier, bias int32 [256] and shift; ``sigmoid``, ``tanh`` int16 [8192]; ``exp2`` int32
+    [1024]; ``initial`` the state of each group that a lane starts from; ``canary`` uint8 [256]; ``id`` sha256 of the
+    model file.
     """
 
     name: str
@@ -61,7 +61,6 @@ class IntegerModel:
     metadata: Mapping[str, str]
     kind: str
     wiring: Wiring
-    hidden_shifts: tuple[int, ...]
     cells: tuple[IntegerCell, ...]
     output: I8
     output_multiplier: I32
@@ -102,8 +101,10 @@ class IntegerModel:
         for i, (cell, place) in enumerate(zip(self.cells, self.wiring.places, strict=True)):
             self._check_cell(f"cell {i}", cell, place)
         self._check_output()
-        for state, size, shift in zip(self.initial, self.sizes, self.hidden_shifts, strict=True):
-            self._check_state(state, size, shift)
+        limits = (1 << q.HIDDEN_Q, q.X_MAX)[: self.cell_kind.members]
+        for state, size in zip(self.initial, self.sizes, strict=True):
+            for member, limit in zip(state, limits, strict=True):
+                self._shape("initial state", member, (size,), -limit, limit)
         self._shape("canary", self.canary, (q.CANARY_STEPS,), 0, 255)
         self._certify()
 
@@ -139,12 +140,6 @@ class IntegerModel:
         self._shape("sigmoid table", self.sigmoid, (q.TABLE_SIZE,), 0, unit - 1)
         self._shape("tanh table", self.tanh, (q.TABLE_SIZE,), -unit + 1, unit - 1)
         self._shape("exp2 table", self.exp2, (q.EXP2_SIZE,), 1, 1 << q.EXP2_BITS)
-
-    def _check_state(self, state: IntegerState, size: int, shift: int) -> None:
-        self._within("hidden shift", shift, self.cell_kind.hidden_shifts)
-        limits = (1 << q.HIDDEN_Q + shift, q.X_MAX)[: self.cell_kind.members]
-        for member, limit in zip(state, limits, strict=True):
-            self._shape("initial state", member, (size,), -limit, limit)
 
     def _certify(self) -> None:
         """Proves |x| <= 2**24 - 1 for every row and every state, and |logit| < 2**30 (INTEGER.md, Bounds)."""

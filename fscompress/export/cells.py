@@ -39,25 +39,25 @@ def quantise_embedding(matrix: F64) -> Embedding:
 
 
 def cell_tensors(
-    cell: Mapping[str, F64], config: ModelConfig, embedding: Embedding | None, scale: F64
+    cell: Mapping[str, F64], config: ModelConfig, embedding: Embedding | None, width: int
 ) -> tuple[Tensors, int]:
     """A cell's tensors, and the shift of its products.
 
     Args:
         cell: the float parameters by name.
         embedding: that of the bytes where the cell reads them; its columns are the first.
-        scale: of the other columns of the product, float64 [in + H]: 2**s of the group that each belongs to.
+        width: number of the other columns, in + H.
     Raises:
         ModelFileError: a bound cannot be met.
     """
     matrix = cell["left"] @ cell["right"] if config.rank else cell["weight"]
     matrix = _gru_matrix(matrix) if config.cell == kinds.GRU else matrix
-    inner = quantise_rows(matrix[:, -len(scale) :] * scale)
+    inner = quantise_rows(matrix[:, -width:])
     scales = [inner.scale * HIDDEN_SCALE]
     reaches = [np.abs(inner.weight.astype(np.float64)).sum(axis=1) * inner.scale]
     tensors: Tensors = {"weight": inner.weight}
     if embedding is not None:
-        outer = quantise_rows(matrix[:, : -len(scale)])
+        outer = quantise_rows(matrix[:, :-width])
         scales.append(outer.scale * embedding.unit)
         reaches.append(np.abs(embedding.values @ outer.weight.astype(np.float64).T).max(axis=0) * scales[1])
         tensors["input.weight"] = outer.weight

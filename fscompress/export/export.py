@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +24,7 @@ from fscompress.export.cells import (
     quantise_embedding,
 )
 from fscompress.export.quantise import F64, activation_tables, fixed, quantise_rows, to_multiplier
-from fscompress.export.reach import hidden_shifts
 from fscompress.model.config import TORCH_LSTM, ModelConfig
-from fscompress.wiring import Wiring
 
 CANARY_SEED = 2017
 
@@ -47,34 +45,25 @@ class ExportSettings:
             raise RefusedError(f"export: name {self.name!r} is not of the form {NAME.pattern}")
 
 
-def _output(weights: Mapping[str, F64], scale: F64) -> tuple[Tensors, int]:
-    """The read-out: logits in bits with LOGIT_Q fraction bits; ``scale`` of its columns, float64 [units read]."""
-    rows = quantise_rows(weights["output.weight"] * scale)
-    scales = rows.scale * HIDDEN_SCALE / math.log(2)
+def _output(weights: Mapping[str, F64]) -> tuple[Tensors, int]:
+    """The read-out: logits in bits with LOGIT_Q fraction bits."""
+    rows = quantise_rows(weights["output.weight"])
+    scale = rows.scale * HIDDEN_SCALE / math.log(2)
     shift = q.PRODUCT_SHIFT
-    while scales.max() * 2.0 ** (shift + q.LOGIT_Q) >= GAIN_LIMIT:
+    while scale.max() * 2.0 ** (shift + q.LOGIT_Q) >= GAIN_LIMIT:
         shift -= 1
     bias = fixed(weights["output.bias"] / math.log(2), q.LOGIT_Q, 1 << 24)
-    multiplier = to_multiplier(scales, q.LOGIT_Q, shift)
+    multiplier = to_multiplier(scale, q.LOGIT_Q, shift)
     return {"output.weight": rows.weight, "output.multiplier": multiplier, "output.bias": bias}, shift
 
 
-def _scale(wiring: Wiring, shifts_of_h: Sequence[int], groups: Iterable[int | None]) -> F64:
-    """2**s of the group of each column of a product that reads these groups, float64 [columns]."""
-    chosen = [group for group in groups if group is not None]
-    return np.concatenate([np.full(wiring.sizes[group], 2.0 ** shifts_of_h[group]) for group in chosen])
-
-
-def _cells(
-    weights: Mapping[str, F64], config: ModelConfig, shifts_of_h: Sequence[int], embedding: Embedding
-) -> tuple[Tensors, tuple[int, ...]]:
+def _cells(weights: Mapping[str, F64], config: ModelConfig, embedding: Embedding) -> tuple[Tensors, tuple[int, ...]]:
     """The tensors of all cells by their names in the file, and the shifts of their products."""
     wiring, tensors, shifts = config.wiring, Tensors(), list[int]()
     for i, place in enumerate(wiring.places):
         prefix = f"cells.{i}."
         cell = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-        scale = _scale(wiring, shifts_of_h, (place.source, place.group))
-        found, shift = cell_tensors(cell, config, embedding if place.reads_byte else None, scale)
+        found, shift = cell_tensors(cell, config, embedding if place.reads_byte else None, wiring.width(place))
         tensors |= {f"cell.{i}.{name}": value for name, value in found.items()}
         shifts.append(shift)
     return tensors, tuple(shifts)
@@ -92,12 +81,12 @@ def export_model(weights: Mapping[str, F64], config: ModelConfig, settings: Expo
     """
     if not all(np.isfinite(weight).all() for weight in weights.values()):
         raise RefusedError("export: weights are not finite; the training has diverged")
-    wiring, shifts_of_h = config.wiring, hidden_shifts(weights, config, settings.primer)
+    wiring = config.wiring
     if config.architecture == TORCH_LSTM:
         weights = from_torch_lstm(weights, config.n_fast)
     embedding = quantise_embedding(weights["embedding.weight"])
-    cells, shifts = _cells(weights, config, shifts_of_h, embedding)
-    output, output_shift = _output(weights, _scale(wiring, shifts_of_h, wiring.read_groups))
+    cells, shifts = _cells(weights, config, embedding)
+    output, output_shift = _output(weights)
     tensors = cells | output | activation_tables(config.gates) | {"embedding": embedding.values.astype(np.int8)}
     tensors["canary"] = np.random.default_rng(CANARY_SEED).integers(0, 256, q.CANARY_STEPS).astype(np.uint8)
     for group, size in enumerate(wiring.sizes):
@@ -109,7 +98,7 @@ def export_model(weights: Mapping[str, F64], config: ModelConfig, settings: Expo
         "output_shift": str(output_shift),
         "canary_hash": "",
     }
-    form = Form(config.cell, wiring, shifts, shifts_of_h)
+    form = Form(config.cell, wiring, shifts)
     return _with_state_and_canary(tensors, metadata, form, settings.primer)
 
 
