@@ -2,7 +2,7 @@
 
 Their scalars lie in (0, 1): what is trained is the argument of a sigmoid, started at the published code's values.
 h is kept in [-1, 1], which the paper's equations nearly do: nu h~, or alpha + beta > 1, lets it drift where a gate
-stays open, without bound in a state that is carried through a whole text, until the products of h grow out of control.
+stays open, without bound in a state that is carried through a text, until the products of h grow out of control.
 Low rank is in ``Cell.factorise``, sparsity in ``fscompress.training.sparsity``: every cell can have them.
 """
 
