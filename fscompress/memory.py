@@ -44,7 +44,7 @@ class Head(Protocol):
 def block_need(head: Head, models: Sequence[IntegerModel] = ()) -> int:
     """Bytes that decoding a block takes at most, its networks' states included, but neither program nor weights."""
     need = 4 * head.n_plain + 3 * head.n_stored + MIB  # rows, lanes, their join, history; the input is copied twice
-    need += sum(head.lanes * (8192 + 64 * (model.fast_size + model.slow_size)) for model in models)
+    need += sum(head.lanes * (8192 + 64 * sum(model.sizes)) for model in models)
     if head.scheme == SCHEME_MIXED:
         need += _MIXER + MixerSettings.table_bytes(head.parameters) + 3072 * head.lanes
     return need
@@ -52,7 +52,8 @@ def block_need(head: Head, models: Sequence[IntegerModel] = ()) -> int:
 
 def weights_need(models: Sequence[IntegerModel]) -> int:
     """Bytes that the weights of networks take at most, in all their layouts."""
-    return sum(MIB + 12 * model.n_weights + 16 * model.table.size for model in models)
+    tables = sum(cell.table.size for model in models for cell in model.cells)
+    return sum(MIB + 12 * model.n_weights for model in models) + 16 * tables
 
 
 class Budget:

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 SUFFIX = ".safetensors"
 MASTER_SUFFIX = ".float16.safetensors"  # float weights to go on training from: not a model to code with
-_TRAINED = ("embedding", "weight", "gain", "bias")  # last words of the names of tensors (``engine/model_file.py``)
+_TRAINED = (
+    "embedding",
+    "weight",
+    "gain",
+    "bias",
+    "scalars",
+)  # last words of the names of tensors (``engine/model_file.py``)
 ID_BYTES = 8  # of the id, in .fsc files and in messages
 _SHORTEST_PREFIX = 8  # hexadecimal digits, so that a short name is not taken for an id
 _PACKAGE = Path(__file__).resolve().parent
@@ -110,7 +116,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def count_weights(shapes: dict[str, list[int]]) -> int:
-    """Trained parameters of the model whose tensors have these shapes, as its float network counts them."""
+    """Trained parameters of the model whose tensors have these shapes, as its float network counts them.
+
+    The zeros that are put into the matrices of a GRU are counted with them, joined biases of ``torch.nn.LSTM`` once.
+    """
     trained = (shape for name, shape in shapes.items() if name.split(".")[-1] in _TRAINED)
     return sum(math.prod(shape) for shape in trained)
 

@@ -16,6 +16,7 @@ from fscompress.container import SCHEME_MIXED
 from fscompress.engine import Engine, IntegerModel, load_model
 from fscompress.engine import arithmetic as q
 from fscompress.engine.cpu import CpuEngine, PreparedModel
+from fscompress.engine.kinds import KINDS, LSTM
 from fscompress.engine.reference import ReferenceEngine
 from fscompress.engine.spec import IntegerCell
 from fscompress.errors import ModelNotFoundError
@@ -24,6 +25,7 @@ from fscompress.levels import Plan
 from fscompress.mixer import LEVELS as MIXER_LEVELS
 from fscompress.mixer import settings_for
 from fscompress.mixer.settings import BLANK_PRIORS
+from fscompress.wiring import Place, Wiring, fs_rnn
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = GOLDEN / "tiny.safetensors"
@@ -104,7 +106,7 @@ def cpu(model: IntegerModel, few_lanes: int = 8) -> CpuEngine:
 
 
 def states(engine: Engine) -> list[Array]:
-    """h and c of the fast and the slow cells, int64 [S, H] each."""
+    """h, or h and c, of each group of cells, int64 [S, H] each."""
     pairs = engine.states() if isinstance(engine, CpuEngine) else engine._states  # type: ignore[attr-defined]
     return [np.asarray(member, np.int64) for pair in pairs for member in pair]
 
@@ -117,34 +119,49 @@ def synthetic(
     keep: tuple[int, int] = (1600, 3300),
     extreme: bool = False,
 ) -> IntegerModel:
-    """A model of random tensors, or of tensors at every bound that the certificate allows."""
-    rng = np.random.default_rng(seed)
-    table_limit = q.X_MAX // 2
-    widths = [fast, fast + slow, fast + slow] + [fast] * (n_fast - 2)
-    sizes = [fast, slow, fast] + [fast] * (n_fast - 2)
+    """An FS-LSTM of random tensors, or of tensors at every bound that the certificate allows."""
+    return synthetic_of(LSTM, fs_rnn(fast, slow, n_fast), seed, keep, extreme)
 
-    def ends(shape: tuple[int, ...], low: int, high: int, dtype: Any) -> Array:
+
+def synthetic_of(
+    kind: str, wiring: Wiring, seed: int = 0, keep: tuple[int, int] = (1600, 3300), extreme: bool = False
+) -> IntegerModel:
+    """As ``synthetic``, of any cells, wired as you like."""
+    rng, has = np.random.default_rng(seed), KINDS[kind]
+    table_limit = q.X_MAX // 2 if has.norms else 1 << 12
+
+    def ends(shape: tuple[int, ...], low: int, high: int, dtype: Any = np.int32) -> Array:
         either = np.where(rng.integers(0, 2, shape) == 1, high, low)
         return (either if extreme else rng.integers(low, high, shape, endpoint=True)).astype(dtype)
 
-    def cell(i: int, size: int, width: int) -> IntegerCell:
-        weight = ends((4 * size, width), -q.WEIGHT_MAX, q.WEIGHT_MAX, np.int8)
+    def cell(place: Place) -> IntegerCell:
+        size = wiring.sizes[place.group]
+        weight = ends((has.gates * size, wiring.width(place)), -q.WEIGHT_MAX, q.WEIGHT_MAX, np.int8)
         reach = q.HIDDEN_MAX * np.abs(weight.astype(np.int64)).sum(axis=1)
-        room = q.X_MAX - 2 - (table_limit if i == 0 else 0)
-        largest = np.minimum((room << q.PRODUCT_SHIFT) // np.maximum(reach, 1), TOP)
+        shift = q.PRODUCT_SHIFT if has.norms else int(rng.integers(q.LOWEST_SHIFT, q.PRODUCT_SHIFT, endpoint=True))
+        highest = q.X_MAX if has.norms or extreme else 1 << 13
+        room = highest - 2 - (table_limit if place.reads_byte else 0)
+        largest = np.clip((room << shift) // np.maximum(reach, 1), 1, TOP)
         epsilon = [1, 1, 1, 1 << 48, 1] if extreme else [1 << 30, 1 << 26, 1 << 22, 1 << 18, 1 << 20]
         return IntegerCell(
             weight=weight,
             multiplier=(largest if extreme else rng.integers(1, largest, endpoint=True)).astype(np.int32),
-            epsilon=np.array(epsilon, np.int64),
-            gain=ends((5, size), -TOP, TOP, np.int32)
-            if extreme
-            else rng.integers(-TOP // 4, TOP // 4, (5, size), np.int32),
-            bias=ends((5, size), -(1 << 20), 1 << 20, np.int32) if extreme else ends((5, size), -999, 999, np.int32),
-            keep=np.array(keep, np.int32),
+            table=ends((256 if place.reads_byte else 0, len(weight)), -table_limit, table_limit)
+            >> (0 if extreme else 4),
+            epsilon=np.array(epsilon[: has.norms], np.int64),
+            gain=ends((has.norms, size), -TOP, TOP) >> (0 if extreme else 2),
+            bias=ends((has.biases, size), -(1 << 20), 1 << 20) if extreme else ends((has.biases, size), -999, 999),
+            keep=np.array(keep[: has.members], np.int32),
+            shift=shift,
+            scalars=ends((has.scalars,), 0, 1 << 15),
         )
 
-    output = ends((256, fast), -q.WEIGHT_MAX, q.WEIGHT_MAX, np.int8)
+    def state(size: int) -> tuple[Array, ...]:
+        limit = 1 << q.HIDDEN_Q
+        members = ends((size,), -limit, limit), ends((size,), -q.X_MAX, q.X_MAX) >> (0 if extreme else 6)
+        return members[: has.members]
+
+    output = ends((256, wiring.read_width), -q.WEIGHT_MAX, q.WEIGHT_MAX, np.int8)
     reach = q.HIDDEN_MAX * np.abs(output.astype(np.int64)).sum(axis=1)
     shift = 16 if extreme else q.PRODUCT_SHIFT
     steepest = ((1 << 29) << shift) // np.maximum(reach, 1) if extreme else (8000 << shift) // np.maximum(reach, 1)
@@ -153,22 +170,17 @@ def synthetic(
         name="synthetic",
         id=bytes(32),
         metadata={},
-        cells=tuple(cell(i, size, width) for i, (size, width) in enumerate(zip(sizes, widths, strict=True))),
-        table=ends((256, 4 * fast), -table_limit, table_limit, np.int32) >> (0 if extreme else 4),
+        kind=kind,
+        wiring=wiring,
+        cells=tuple(cell(place) for place in wiring.places),
         output=output,
         output_multiplier=np.clip(steepest, 1, TOP).astype(np.int32),
-        output_bias=ends((256,), -(1 << 24), 1 << 24, np.int32) if extreme else ends((256,), -3000, 3000, np.int32),
+        output_bias=ends((256,), -(1 << 24), 1 << 24) if extreme else ends((256,), -3000, 3000),
         output_shift=shift,
         sigmoid=tables["table.sigmoid"].astype(np.int16),
         tanh=tables["table.tanh"].astype(np.int16),
         exp2=tables["table.exp2"].astype(np.int32),
-        initial=tuple(  # type: ignore[arg-type]
-            (
-                ends((size,), -(1 << q.HIDDEN_Q), 1 << q.HIDDEN_Q, np.int32),
-                ends((size,), -q.X_MAX, q.X_MAX, np.int32) >> (0 if extreme else 6),
-            )
-            for size in (fast, slow)
-        ),
+        initial=tuple(map(state, wiring.sizes)),
         canary=rng.integers(0, 256, q.CANARY_STEPS).astype(np.uint8),
         canary_hash="",
     )

@@ -46,6 +46,7 @@ RANKS = {
     "parallel": 2,
     "compressibility": 2,
     "lanes": 2,
+    "wiring": 2,
     "container": 3,
     "coder": 3,
     "engine": 3,

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,7 +11,6 @@ from fscompress.cli.options import talks
 from fscompress.container.layout import NAME as NAME_PATTERN
 from fscompress.errors import RefusedError
 from fscompress.files import check_output, open_output
-from fscompress.model.config import SMOOTH
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -58,15 +56,15 @@ def export(
     for target in filter(None, (out, master)):
         check_output(str(target), str(checkpoint), force, binary=False)
         parts.check_absent(target, force)
-    from fscompress.export.checkpoint import DEFAULT_PRIMER, write_master
+    from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint, write_master
     from fscompress.export.export import ExportSettings
 
     settings = ExportSettings(name, description, primer.read_bytes() if primer else DEFAULT_PRIMER)
-    model = exported(checkpoint, settings)
+    model = export_checkpoint(checkpoint, settings)
     if valid:
         bpc = _compare(checkpoint, model, settings.primer, valid, console)
         measured = {"bpc": f"{bpc:.4f}", "bpc_measured_on": f"{valid.name}, {valid.stat().st_size} bytes"}
-        model = exported(checkpoint, ExportSettings(name, description, settings.primer, measured))
+        model = export_checkpoint(checkpoint, ExportSettings(name, description, settings.primer, measured))
     with open_output(str(out), force=force) as output:
         output.file.write(model)
     if master:
@@ -75,17 +73,6 @@ def export(
         n_parts = parts.split_file(written, part_bytes or sys.maxsize)
         in_parts = f" in {n_parts} parts" if n_parts > 1 else ""
         console.notice(f"{written}: {parts.size(written):,} bytes{in_parts}")
-
-
-def exported(checkpoint: Path, settings: Any) -> bytes:
-    """The integer model's bytes, see ``export_checkpoint``; refuses factors and gates of which it knows nothing."""
-    from fscompress.export.checkpoint import export_checkpoint
-    from fscompress.training.checkpoint import read_checkpoint
-
-    shape = read_checkpoint(checkpoint).model
-    if shape.rank or shape.gates != SMOOTH:
-        raise RefusedError(f"{checkpoint}: has no integer form (got rank {shape.rank}, {shape.gates} gates)")
-    return export_checkpoint(checkpoint, settings)
 
 
 def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console: Console) -> float:

@@ -11,7 +11,6 @@ import click
 from tqdm import tqdm
 
 from fscompress.cli.console import Console, about
-from fscompress.cli.export import exported
 from fscompress.cli.options import talks
 from fscompress.cli.shape import shape_options
 from fscompress.corpora import Corpus, open_corpus
@@ -219,7 +218,7 @@ def _conclude(trainer: Any, console: Console) -> None:
 
 def _exported_bytes(checkpoint: Path) -> int:
     """Size of the model file that ``fscompress export`` makes of the checkpoint."""
-    from fscompress.export.checkpoint import DEFAULT_PRIMER
+    from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint
     from fscompress.export.export import ExportSettings
 
-    return len(exported(checkpoint, ExportSettings("model", "", DEFAULT_PRIMER)))
+    return len(export_checkpoint(checkpoint, ExportSettings("model", "", DEFAULT_PRIMER)))

@@ -3,7 +3,7 @@
 ``q`` constants are numbers of fraction bits.  Changing one changes what files decode to: it is a new scheme.
 """
 
-SCHEME = 1  # written to every model file; another value is refused
+SCHEMES = {"fs-lstm": 1, "recurrent": 2}  # of each architecture; written to every model file, others are refused
 
 WEIGHT_MAX = 63  # |w|: 7 bits, so that 255 * 63 * 2 fits the 16-bit sums of AVX2's u8 x s8 product
 EMBEDDING_MAX = 127
@@ -11,7 +11,8 @@ HIDDEN_MAX = 127  # |h8|
 HIDDEN_OFFSET = 128  # a product reads h8 + 128 as u8
 
 MULTIPLIER_MAX = (1 << 31) - 1
-PRODUCT_SHIFT = 32  # x = (accumulator * multiplier) >> 32
+PRODUCT_SHIFT = 32  # x = (accumulator * multiplier) >> 32, or by a shift not below LOWEST_SHIFT
+LOWEST_SHIFT = 16
 X_MAX = (1 << 24) - 1  # |x| of a gate, certified for every row; |c| by saturation
 CELL_Q = 16
 HIDDEN_Q = 14
@@ -35,4 +36,6 @@ P1_MIN = 32
 P1_MAX = (1 << P1_BITS) - P1_MIN
 
 MAX_SIZE = 4096  # units of a state; the bounds of the layer normalisation hold up to here
+MAX_CELLS = 64  # and groups of states
+MAX_COLUMNS = 1 << 16  # of the read-out: 255 * 63 for each fit int32
 CANARY_STEPS = 256

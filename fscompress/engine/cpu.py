@@ -7,7 +7,7 @@ from typing import Any
 from fscompress.engine.base import Inference, Symbols, check_canary
 from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout, amx_shapes
 from fscompress.engine.many_lanes import ManyLanesEngine, ManyLanesLayout
-from fscompress.engine.spec import I32, IntegerModel
+from fscompress.engine.spec import I32, IntegerModel, IntegerState
 from fscompress.engine.tiles import CHOSEN
 
 
@@ -16,7 +16,8 @@ class PreparedModel:
 
     Args:
         name: of the engine that must pass the model's canary, each way, before it codes a byte; None: no check.
-        few_lanes: blocks of up to so many lanes go the one way, others the other; None: whichever is faster.
+        few_lanes: blocks of up to so many lanes go the one way, others the other; None: whichever is faster.  A
+            network that is no FS-LSTM always goes the other.
     """
 
     def __init__(self, model: IntegerModel, name: str | None = None, few_lanes: int | None = None) -> None:
@@ -29,7 +30,7 @@ class PreparedModel:
     def engine(self, lanes: int) -> FewLanesEngine | ManyLanesEngine:
         """A new engine that suits so many lanes; raises EngineError if the canary fails."""
         with self._lock:
-            if lanes <= self._few_lanes:
+            if lanes <= self._few_lanes and self.model.is_fs_lstm:
                 if self._few is None:
                     few = FewLanesLayout(self.model)
                     self._check(FewLanesEngine(few))
@@ -75,6 +76,6 @@ class CpuEngine:
         """See ``Engine.release``; gives all buffers of the last block back."""
         self.__dict__.pop("_engine", None)
 
-    def states(self) -> list[tuple[I32, I32]]:
-        """Copies of (h, c), int32 [S, H], of the fast and the slow cells."""
+    def states(self) -> list[IntegerState]:
+        """Copies of h, or of h and c, int32 [S, H], of each group."""
         return self._engine.states.copies()

@@ -14,7 +14,7 @@ from fscompress.engine.base import Symbols
 from fscompress.engine.cuda_network import Network, States
 from fscompress.engine.cuda_products import ProductClass, padded_rows, product_class
 from fscompress.engine.cuda_queue import Queue, Work, check_device, failures_of_the_device
-from fscompress.engine.spec import I32, IntegerModel
+from fscompress.engine.spec import I32, IntegerModel, IntegerState
 
 DEVICE = "cuda"
 _setting_up = threading.Lock()  # memory of any engine must not be allocated while another one records its step
@@ -44,7 +44,7 @@ class CudaLayout:
         with failures_of_the_device(), _setting_up:
             self.network = Network(model, self.device, product or product_class(self.device))
             first = self.network.initial_states(padded_rows(1))
-            self.initial_tree = self.network.read_out(first[0])[0].clone()
+            self.initial_tree = self.network.read_out(first)[0].clone()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)  # engines read all this from streams of their own
             step = self.network.step
@@ -94,9 +94,9 @@ class CudaEngine:
                 self._host_tree[:n].copy_(self._tree[:n], non_blocking=True)
             self._queue.wait()
 
-    def states(self) -> list[tuple[I32, I32]]:
-        """Copies of (h, c), int32 [rows, H], of the fast and the slow cells; rows of active lanes come first."""
-        return [(state.h.int().cpu().numpy(), state.c.int().cpu().numpy()) for state in self._states]
+    def states(self) -> list[IntegerState]:
+        """Copies of h, or of h and c, int32 [rows, H], of each group; rows of active lanes come first."""
+        return [tuple(member.int().cpu().numpy() for member in state.members) for state in self._states]
 
     def _allocate(self, rows: int) -> None:
         device, pinned = self._layout.device, self._layout.device.type == "cuda"
@@ -114,5 +114,5 @@ class CudaEngine:
 
     def _set(self, states: States) -> None:
         for old, new in zip(self._states, states, strict=True):
-            for buffer, value in zip(old, new, strict=True):
+            for buffer, value in zip((*old.members, old.h8), (*new.members, new.h8), strict=True):
                 buffer.copy_(value)

@@ -1,10 +1,13 @@
 """docs/INTEGER.md, sections 4 to 6, on torch tensors of any device: what ``reference.py`` does, in the same order.
 
+The cells are in ``cuda_cells.py``.
+
 All values are int64 and all operations those of integers, but for one square root: a float64 estimate that integers
 correct.  Nothing here waits for the device or moves data from it, so that a step can be captured as a CUDA graph.
 Shapes: M rows (lanes, padded), H units.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,16 +16,17 @@ from torch.nn.functional import pad
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.cuda_products import ALIGNMENT
-from fscompress.engine.spec import N_GATES
 
 ROOT_BITS = 30  # bit length of the largest root of a layer normalisation (INTEGER.md, section 9)
 
 
-class State(NamedTuple):
-    """Of a group of cells: h (Q14) and c (Q16), int64 [M, H], and h as products read it, int8 [M, H and zeros]."""
+Members = tuple[Tensor, ...]  # of a state: h (Q14), or h and c (Q16), int64 [M, H] each
 
-    h: Tensor
-    c: Tensor
+
+class State(NamedTuple):
+    """Of a group of cells; ``h8``: h as products read it, int8 [M, H and zeros]."""
+
+    members: Members
     h8: Tensor
 
 
@@ -75,16 +79,11 @@ def hidden8(h: Tensor) -> Tensor:
     return pad(h8, (0, missing)) if missing else h8
 
 
-def lstm_step(x: Tensor, old: State, gates: Norm, cell: Norm, keep: tuple[int, int], tables: Tables) -> State:
-    """One LSTM cell from x int64 [M, 4H]; ``gates`` are the norms of f, i, o, g [4, H], ``cell`` that of c [H]."""
-    index = table_index(layer_norm(x.view(len(x), N_GATES, -1), gates, tables.powers))
-    f, i, o = tables.sigmoid[index[:, :3]].unbind(1)
-    c = f * old.c + 2 * i * tables.tanh[index[:, 3]] + (1 << 14) >> 15
-    c = c.clamp(-q.X_MAX, q.X_MAX)
-    h = o * tables.tanh[table_index(layer_norm(c, cell, tables.powers))] + (1 << 15) >> 16
-    h = h + ((old.h - h) * keep[0] >> q.PROBABILITY_Q)
-    c = c + ((old.c - c) * keep[1] >> q.PROBABILITY_Q)
-    return State(h, c, hidden8(h))
+def end_step(new: Members, old: State, keep: Sequence[int]) -> State:
+    """The state from ``new`` members: zoneout at its expectation."""
+    triples = zip(new, old.members, keep, strict=True)
+    members = tuple(fresh + ((held - fresh) * k >> q.PROBABILITY_Q) for fresh, held, k in triples)
+    return State(members, hidden8(members[0]))
 
 
 def sum_tree(logits: Tensor, exp2: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Few lanes: the whole step of a network is one call to one kernel, products included.
+"""Few lanes of an FS-LSTM: the whole step of the network is one call to one kernel, products included.
 
 Where a step has little to do, calls between Python, a library and kernels would take most of its time.  The columns
 of the states are those of ``many_lanes``; here the products skip what a cell does not read by the length of its rows.
@@ -90,9 +90,9 @@ class FewLanesEngine:
     def start(self, lanes: int) -> None:
         """See ``Engine.start``."""
         layout, model = self._layout, self._layout.model
-        columns = -(-(model.fast_size + model.slow_size) // COLUMN_STEP) * COLUMN_STEP
+        columns = -(-sum(model.sizes) // COLUMN_STEP) * COLUMN_STEP
         self.states = States(model, lanes, columns)
-        largest = max(model.fast_size, model.slow_size)
+        largest = max(model.sizes)
         accumulator = at_cache_line(np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32))
         x = at_cache_line(np.zeros(4 * largest, np.int32))
         index = at_cache_line(np.zeros(5 * largest, np.uint16))
@@ -100,7 +100,7 @@ class FewLanesEngine:
         self.tree = at_cache_line(np.zeros((lanes, 512), np.int32))
         (fast_h, slow_h), (fast_c, slow_c) = self.states.h, self.states.c
         self.step_arguments = (
-            *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.table, model.output_shift),
+            *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.cells[0].table, model.output_shift),
             *(model.sigmoid, model.tanh, model.exp2, fast_h, fast_c, slow_h, slow_c, self.states.z, accumulator),
             *(x, index, self.tree, logits, amx_shapes()),
         )

@@ -2,9 +2,9 @@
 
 from fscompress.engine import amx
 from fscompress.engine.kernels import lstm_step, sum_trees
-from fscompress.engine.spec import FAST
 from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, GROUP, TILE_ROWS, tile_of
 from fscompress.jit import kernel
+from fscompress.wiring import FAST
 
 # columns of ``plan``, one row a cell and a last one for the read-out
 PACKED_AT, TILES, GROUPS, GROUP_OF_CELL, SIZE, PARAMETERS_AT, PLAN_COLUMNS = range(7)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.spec import FAST, I8, I32, I64, SLOW, IntegerModel
+from fscompress.engine.spec import I8, I32, I64, IntegerModel, IntegerState
 
 Number = TypeVar("Number", bound=np.generic)
 CACHE_LINE = 64  # bytes
@@ -30,56 +30,68 @@ def offset_of(weight: I8) -> I32:
 
 @dataclass(frozen=True)
 class CellLayout:
-    """A cell for the kernels; ``wide`` weights int8 [4H, F + S] read the columns [fast | slow], others [4H, F] fast.
+    """A cell for the kernels; ``weight`` int8 [GH, n] is for the n units of ``groups``, side by side in their order.
 
-    ``gain`` and ``bias`` are int32 [5H]; ``table`` int32 [256, 4H], or [0, 0] where the cell does not read the byte.
+    ``gain`` and ``bias`` are int32 [.. * H]; ``table`` int32 [256, GH], or [0, GH] where the cell does not read the
+    byte; the others are those of ``IntegerCell``.
     """
 
     weight: I8
     group: int
-    wide: bool
+    groups: range
     table: I32
     offset: I32
     multiplier: I32
+    shift: int
     epsilon: I64
     gain: I32
     bias: I32
     keep: I32
+    scalars: I32
 
 
 def cell_layouts(model: IntegerModel) -> list[CellLayout]:
     """The cells in order of computation."""
-    nothing, weights = np.zeros((0, 0), np.int32), [cell.weight for cell in model.cells]
-    weights[2] = np.concatenate((weights[2][:, model.slow_size :], weights[2][:, : model.slow_size]), axis=1)
-    return [
-        CellLayout(
+    layouts = []
+    for cell, place in zip(model.cells, model.wiring.places, strict=True):
+        source = place.group if place.source is None else place.source
+        weight, own = cell.weight, model.sizes[place.group]
+        if source > place.group:  # in the file the columns of the source come first
+            weight = np.concatenate((weight[:, -own:], weight[:, :-own]), axis=1)
+        layout = CellLayout(
             weight=weight,
-            group=SLOW if i == 1 else FAST,
-            wide=i in (1, 2),
-            table=nothing if i else model.table,
+            group=place.group,
+            groups=range(min(source, place.group), max(source, place.group) + 1),
+            table=cell.table,
             offset=offset_of(weight),
             multiplier=cell.multiplier,
+            shift=cell.shift,
             epsilon=cell.epsilon,
             gain=cell.gain.reshape(-1),
             bias=cell.bias.reshape(-1),
             keep=cell.keep,
+            scalars=cell.scalars,
         )
-        for i, (cell, weight) in enumerate(zip(model.cells, weights, strict=True))
-    ]
+        layouts.append(layout)
+    return layouts
 
 
 class States:
-    """States of S lanes: h and c int32 [S, H] of each group, and h8 + 128 side by side in ``z`` uint8 [S, >= F + S]."""
+    """States of S lanes: h and c int32 [S, H] of each group, and h8 + 128 side by side in ``z`` uint8 [S, width].
+
+    ``columns``: where each group begins in ``z``, and where the last one ends; c has no columns where cells have none.
+    """
 
     def __init__(self, model: IntegerModel, lanes: int, width: int) -> None:
-        self.columns = (0, model.fast_size)
-        self.h = [at_cache_line(np.tile(h, (lanes, 1))) for h, _ in model.initial]
-        self.c = [at_cache_line(np.tile(c, (lanes, 1))) for _, c in model.initial]
+        self._members = model.cell_kind.members
+        self.columns: list[int] = np.cumsum((0, *model.sizes)).tolist()
+        members = [state if len(state) > 1 else (state[0], state[0][:0]) for state in model.initial]
+        self.h, self.c = ([at_cache_line(np.tile(each[i], (lanes, 1))) for each in members] for i in range(2))
         self.z = at_cache_line(np.zeros((lanes, width), np.uint8))
-        for column, h in zip(self.columns, self.h, strict=True):
+        for column, h in zip(self.columns, self.h, strict=False):
             h8 = h.astype(np.int64) * q.HIDDEN_MAX + (1 << q.HIDDEN_Q - 1) >> q.HIDDEN_Q
             self.z[:, column : column + h.shape[1]] = h8 + q.HIDDEN_OFFSET
 
-    def copies(self) -> list[tuple[I32, I32]]:
-        """Copies of (h, c) of the fast and the slow cells."""
-        return [(h.copy(), c.copy()) for h, c in zip(self.h, self.c, strict=True)]
+    def copies(self) -> list[IntegerState]:
+        """Copies of h, or of h and c, of each group."""
+        return [(h.copy(), c.copy())[: self._members] for h, c in zip(self.h, self.c, strict=True)]

@@ -1,17 +1,21 @@
-"""Many lanes: each product of whole matrices is one call to a library, each cell one to a kernel.
+"""Many lanes, or any number of those of networks other than FS-LSTM: products by a library, each cell by a kernel.
 
-The two states are kept side by side as the columns [fast | slow] of one u8 buffer ``z``, so that S and F2 (whose
-weight columns are put in that order) need no copying; F1, F3..Fk and the read-out use ``narrow``, the fast columns
-alone.
+All states are kept side by side as the columns of one u8 buffer ``z``, so that a cell which reads two neighbours (whose
+weight columns are put in that order) and a read-out of several need no joining.  What is read of one group alone is
+kept a second time, ``narrow``, because the library takes contiguous matrices.
 """
+
+from typing import Any
 
 import numpy as np
 
 from fscompress.engine.base import Symbols
+from fscompress.engine.cell_kernels import NUMBERS, cell_step
 from fscompress.engine.kernels import lstm_step, sum_trees
+from fscompress.engine.kinds import LSTM
 from fscompress.engine.layout import CellLayout, States, cell_layouts, offset_of
 from fscompress.engine.products import U8, product_class
-from fscompress.engine.spec import FAST, I32, IntegerModel
+from fscompress.engine.spec import I32, IntegerModel
 
 
 class ManyLanesLayout:
@@ -22,6 +26,9 @@ class ManyLanesLayout:
         self.cells = [(cell, product_class()(cell.weight)) for cell in cell_layouts(model)]
         self.output = product_class()(model.output)
         self.output_offset = offset_of(model.output)
+        n_groups = len(model.sizes)
+        reads = [model.wiring.read_groups, *(cell.groups for cell, _ in self.cells)]
+        self.is_narrow = [n_groups > 1 and range(group, group + 1) in reads for group in range(n_groups)]
 
 
 class ManyLanesEngine:
@@ -31,56 +38,72 @@ class ManyLanesEngine:
 
     def __init__(self, layout: ManyLanesLayout) -> None:
         self._layout = layout
-        sizes = (layout.model.fast_size, layout.model.slow_size)
-        self._x = [np.zeros(4 * size, np.int32) for size in sizes]
-        self._index = [np.zeros(5 * size, np.uint16) for size in sizes]
+        gates, largest = layout.model.cell_kind.gates, max(layout.model.sizes)
+        self._x, self._new = np.zeros(gates * largest, np.int32), np.zeros(largest, np.int32)
+        self._index = np.zeros((gates + 1) * largest, np.uint16)
         self._logits = np.zeros(256, np.int32)
         self.tree: I32 = np.zeros((0, 512), np.int32)
 
     def start(self, lanes: int) -> None:
         """See ``Engine.start``."""
-        model = self._layout.model
-        self.states = States(model, lanes, model.fast_size + model.slow_size)
-        self._narrow: U8 = np.ascontiguousarray(self.states.z[:, : model.fast_size])
-        self._no_narrow = np.zeros((lanes, 0), np.uint8)
+        layout, sizes = self._layout, self._layout.model.sizes
+        self.states = States(layout.model, lanes, sum(sizes))
+        self._narrow: list[U8] = [
+            np.ascontiguousarray(self._columns(range(group, group + 1)) if is_narrow else self.states.z[:, :0])
+            for group, is_narrow in enumerate(layout.is_narrow)
+        ]
+        self._step = lstm_step if layout.model.kind == LSTM else cell_step
+        of = self._of_lstm if layout.model.kind == LSTM else self._of_others
+        self._arguments = [of(cell) for cell, _ in layout.cells]
         self.tree = np.zeros((lanes, 512), np.int32)
         self._read_out(lanes)
 
     def advance(self, symbols: Symbols) -> None:
         """See ``Engine.advance``."""
         n = len(symbols)
-        for cell, product in self._layout.cells:
-            columns = self.states.z if cell.wide else self._narrow
-            self._step(cell, product(columns[:n]), symbols)
+        for (cell, product), arguments in zip(self._layout.cells, self._arguments, strict=True):
+            accumulator = product(self._inputs(cell.groups)[:n])
+            self._step(accumulator, cell.offset, cell.multiplier, cell.table, symbols, *arguments)
         self._read_out(n)
 
-    def _step(self, cell: CellLayout, accumulator: I32, symbols: Symbols) -> None:
-        states, model, group = self.states, self._layout.model, cell.group
-        lstm_step(
-            accumulator,
-            cell.offset,
-            cell.multiplier,
-            cell.table,
-            symbols,
-            cell.epsilon,
-            cell.gain,
-            cell.bias,
-            cell.keep,
-            model.sigmoid,
-            model.tanh,
-            states.h[group],
-            states.c[group],
-            states.z,
-            states.columns[group],
-            self._narrow if group == FAST else self._no_narrow,
-            self._x[group],
-            self._index[group],
+    def _columns(self, groups: range) -> U8:
+        columns = self.states.columns
+        return self.states.z[:, columns[groups.start] : columns[groups.stop]]
+
+    def _inputs(self, groups: range) -> U8:
+        """h8 + 128 of these groups side by side, contiguous."""
+        if len(groups) == len(self._narrow):
+            return self.states.z
+        if len(groups) == 1:
+            return self._narrow[groups.start]
+        return np.ascontiguousarray(self._columns(groups))
+
+    def _of_lstm(self, cell: CellLayout) -> tuple[Any, ...]:
+        """What ``lstm_step`` takes after the symbols."""
+        model, size = self._layout.model, self._layout.model.sizes[cell.group]
+        return (
+            *(cell.epsilon, cell.gain, cell.bias, cell.keep, model.sigmoid, model.tanh),
+            *(*self._state(cell.group), self._x[: 4 * size], self._index[: 5 * size]),
         )
+
+    def _of_others(self, cell: CellLayout) -> tuple[Any, ...]:
+        """What ``cell_step`` takes after the symbols."""
+        model, size = self._layout.model, self._layout.model.sizes[cell.group]
+        rows = len(cell.multiplier)
+        return (
+            *(NUMBERS[model.kind], cell.shift, cell.bias, cell.keep, cell.scalars, model.sigmoid, model.tanh),
+            *(*self._state(cell.group), self._x[:rows], self._new[:size], self._index[:rows]),
+        )
+
+    def _state(self, group: int) -> tuple[Any, ...]:
+        """What both take of a group: h, c, z, its first column in z, and its narrow copy."""
+        states = self.states
+        return states.h[group], states.c[group], states.z, states.columns[group], self._narrow[group]
 
     def _read_out(self, n: int) -> None:
         layout, model = self._layout, self._layout.model
         sum_trees(
-            layout.output(self._narrow[:n]),
+            layout.output(self._inputs(model.wiring.read_groups)[:n]),
             n,
             layout.output_offset,
             model.output_multiplier,

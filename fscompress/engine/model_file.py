@@ -12,46 +12,28 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fscompress.engine import arithmetic as q
+from fscompress.engine.kinds import KINDS
+from fscompress.engine.model_form import FS_LSTM, RECURRENT, Form, Tensors, fs_lstm_form, recurrent_form
 from fscompress.engine.model_rules import ModelRule, broken_model
-from fscompress.engine.spec import FAST, SLOW, IntegerCell, IntegerModel, check_array, input_table
+from fscompress.engine.spec import IntegerCell, IntegerModel, check_array, check_shape, input_table
 from fscompress.errors import ModelFileError, UnsupportedVersionError
 from fscompress.parts import read_joined, size
 
 MAX_FILE_BYTES = 1 << 30
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # FORMAT.md section 6: every file that the model encodes carries it
-_DTYPES = {
-    "embedding": np.int8,
-    "input.weight": np.int8,
-    "input.multiplier": np.int32,
-    "output.weight": np.int8,
-    "output.multiplier": np.int32,
-    "output.bias": np.int32,
-    "table.sigmoid": np.int16,
-    "table.tanh": np.int16,
-    "table.exp2": np.int32,
-    "initial.fast": np.int32,
-    "initial.slow": np.int32,
-    "canary": np.uint8,
-}
-_LIMITS = {"n_cells": (3, 64), "output_shift": (16, 32)}
+_LIMITS = {"n_cells": (3, q.MAX_CELLS), "output_shift": (q.LOWEST_SHIFT, q.PRODUCT_SHIFT)}
 _NUMBER = re.compile(r"[0-9]{1,4}")
-_CELL_DTYPES = {
-    "weight": np.int8,
-    "multiplier": np.int32,
-    "epsilon": np.int64,
-    "gain": np.int32,
-    "bias": np.int32,
-    "keep": np.int32,
-}
+_KEYS = {FS_LSTM: {"name", "n_cells", "output_shift", "canary_hash"}}  # of metadata, beside architecture and scheme
+_KEYS[RECURRENT] = _KEYS[FS_LSTM] - {"n_cells"} | {"cell"}
 
 
-def write_model(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
-    """The bytes of a model file; ``metadata`` needs ``name``, ``n_cells``, ``output_shift`` and ``canary_hash``.
+def write_model(tensors: Mapping[str, Any], metadata: Mapping[str, str], architecture: str = FS_LSTM) -> bytes:
+    """The bytes of a model file; ``metadata`` needs what INTEGER.md lists, but for ``architecture`` and ``scheme``.
 
     The same arguments give the same bytes, hence the same id: safetensors puts metadata in an order of chance, so its
     header is written again.
     """
-    described = {**metadata, "scheme": str(q.SCHEME), "architecture": "fs-lstm"}
+    described = {**metadata, "scheme": str(q.SCHEMES[architecture]), "architecture": architecture}
     data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, described)
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:end]) | {"__metadata__": dict(sorted(described.items()))}
@@ -87,64 +69,50 @@ def parse_model(data: bytes) -> IntegerModel:
         metadata = {str(k): str(v) for k, v in header.get("__metadata__", {}).items()}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise broken_model(ModelRule.SAFETENSORS, f"not a readable safetensors file ({error})") from error
-    if metadata.get("architecture") != "fs-lstm" or "scheme" not in metadata:
-        what = "not a model of this program (no fs-lstm scheme in its metadata)"
+    architecture = metadata.get("architecture", "")
+    if architecture not in q.SCHEMES or "scheme" not in metadata:
+        what = f"not a model of this program (no scheme of {' or '.join(q.SCHEMES)} in its metadata)"
         raise broken_model(ModelRule.ARCHITECTURE, what)
-    if metadata["scheme"] != str(q.SCHEME):
-        what = f"integer scheme {metadata['scheme'][:99]!r}; this build knows {q.SCHEME}; upgrade"
+    if metadata["scheme"] != str(q.SCHEMES[architecture]):
+        what = f"integer scheme {metadata['scheme'][:99]!r}; this build knows {q.SCHEMES[architecture]}; upgrade"
         raise broken_model(ModelRule.SCHEME, what)
-    return _assemble(_typed(tensors, _n_cells(metadata)), metadata, hashlib.sha256(data).digest())
+    _check_metadata(metadata, _KEYS[architecture])
+    digest = hashlib.sha256(data).digest()
+    if architecture == FS_LSTM:
+        return _assemble(*fs_lstm_form(tensors, int(metadata["n_cells"])), metadata, digest)
+    return _assemble(recurrent_form(tensors, metadata["cell"]), tensors, metadata, digest)
 
 
-def _n_cells(metadata: dict[str, str]) -> int:
-    """``n_cells``; all metadata that a model needs is checked."""
-    missing = {"name", "n_cells", "output_shift", "canary_hash"} - metadata.keys()
+def _check_metadata(metadata: dict[str, str], keys: set[str]) -> None:
+    """All metadata that a model needs is there, and each value allowed."""
+    missing = keys - metadata.keys()
     if missing:
         raise broken_model(ModelRule.METADATA, f"incomplete model (no {min(missing)} in its metadata)")
     if not NAME.fullmatch(metadata["name"]):
         what = f"model name {metadata['name'][:99]!r} is not of the form {NAME.pattern}"
         raise broken_model(ModelRule.METADATA, what)
     for key, (low, high) in _LIMITS.items():
-        word = metadata[key]
+        word = metadata[key] if key in keys else str(low)
         if not _NUMBER.fullmatch(word) or not low <= int(word) <= high:
             raise broken_model(ModelRule.METADATA, f"{key} {word[:99]!r} is not in {low}..{high}")
-    return int(metadata["n_cells"])
+    if "cell" in keys and metadata["cell"] not in KINDS:
+        what = f"unknown cell {metadata['cell'][:99]!r} (known: {', '.join(KINDS)})"
+        raise broken_model(ModelRule.METADATA, what)
 
 
-def _typed(tensors: dict[str, Any], n_cells: int) -> dict[str, Any]:
-    """The tensors, all that a model of so many cells needs and no others, each of its type."""
-    cells = {f"cell.{i}.{key}": dtype for i in range(n_cells) for key, dtype in _CELL_DTYPES.items()}
-    for name, dtype in (_DTYPES | cells).items():
-        if name not in tensors:
-            raise broken_model(ModelRule.MISSING, f"incomplete model (no tensor {name})")
-        if tensors[name].dtype != dtype:
-            what = f"tensor {name} is {tensors[name].dtype}, expected {np.dtype(dtype)}"
-            raise broken_model(ModelRule.DTYPE, what)
-    strange = tensors.keys() - _DTYPES.keys() - cells.keys()
-    if strange:
-        raise broken_model(ModelRule.STRANGE, f"tensor {min(strange)[:99]!r} is none of this model's")
-    return tensors
-
-
-def _assemble(t: dict[str, Any], metadata: dict[str, str], digest: bytes) -> IntegerModel:
-    cells = tuple(
-        IntegerCell(**{key: t[f"cell.{i}.{key}"] for key in _CELL_DTYPES}) for i in range(int(metadata["n_cells"]))
-    )
-    embedding, weight, multiplier = t["embedding"], t["input.weight"], t["input.multiplier"]
+def _assemble(form: Form, t: Tensors, metadata: dict[str, str], digest: bytes) -> IntegerModel:
+    embedding, kind, sizes = t["embedding"], KINDS[form.kind], form.wiring.sizes
     if embedding.ndim != 2 or len(embedding) != 256 or not 1 <= embedding.shape[1] <= q.MAX_SIZE:
         raise broken_model(ModelRule.SHAPE, f"embedding has shape {embedding.shape}")
-    rows = cells[0].weight.shape[:1]
-    check_array("input weight", weight, (*rows, embedding.shape[1]), -q.WEIGHT_MAX, q.WEIGHT_MAX)
-    check_array("input multiplier", multiplier, rows, 1, q.MULTIPLIER_MAX)
-    for name in ("initial.fast", "initial.slow"):
-        if t[name].ndim != 2 or len(t[name]) != 2:
-            raise broken_model(ModelRule.SHAPE, f"{name} has shape {t[name].shape}")
+    for group in range(len(sizes)):
+        check_shape(f"initial state {group}", t[f"initial.{group}"], (kind.members, sizes[group]))
     return IntegerModel(
         name=metadata["name"],
         id=digest,
         metadata=metadata,
-        cells=cells,
-        table=input_table(embedding, weight, multiplier),
+        kind=form.kind,
+        wiring=form.wiring,
+        cells=tuple(_cell(t, form, i) for i in range(len(form.wiring.places))),
         output=t["output.weight"],
         output_multiplier=t["output.multiplier"],
         output_bias=t["output.bias"],
@@ -152,10 +120,31 @@ def _assemble(t: dict[str, Any], metadata: dict[str, str], digest: bytes) -> Int
         sigmoid=t["table.sigmoid"],
         tanh=t["table.tanh"],
         exp2=t["table.exp2"],
-        initial=tuple((t[f"initial.{g}"][0], t[f"initial.{g}"][1]) for g in ("fast", "slow")),  # type: ignore[arg-type]
+        initial=tuple(tuple(t[f"initial.{group}"]) for group in range(len(sizes))),
         canary=t["canary"],
         canary_hash=metadata["canary_hash"],
     )
 
 
-assert (FAST, SLOW) == (0, 1)  # the order in which initial states are stored
+def _cell(t: Tensors, form: Form, index: int) -> IntegerCell:
+    """The cell at that place; what its kind does not have is empty."""
+    kind, name, shift = KINDS[form.kind], f"cell.{index}.", form.shifts[index]
+    size = form.wiring.sizes[form.wiring.places[index].group]
+    table = np.zeros((0, kind.gates * size), np.int32)
+    if form.wiring.places[index].reads_byte:
+        rows, embedding = kind.gates * size, t["embedding"]
+        weight, multiplier = t[name + "input.weight"], t[name + "input.multiplier"]
+        check_array("input weight", weight, (rows, embedding.shape[1]), -q.WEIGHT_MAX, q.WEIGHT_MAX)
+        check_array("input multiplier", multiplier, (rows,), 1, q.MULTIPLIER_MAX)
+        table = input_table(embedding, weight, multiplier, shift)
+    return IntegerCell(
+        weight=t[name + "weight"],
+        multiplier=t[name + "multiplier"],
+        table=table,
+        epsilon=t.get(name + "epsilon", np.zeros(0, np.int64)),
+        gain=t.get(name + "gain", np.zeros((0, size), np.int32)),
+        bias=t[name + "bias"],
+        keep=t[name + "keep"],
+        shift=shift,
+        scalars=t.get(name + "scalars", np.zeros(0, np.int32)),
+    )

@@ -4,36 +4,9 @@ import numpy as np
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.base import Symbols
-from fscompress.engine.spec import FAST, I32, I64, N_GATES, SLOW, IntegerCell, IntegerModel
-
-
-def integer_root(v: I64) -> I64:
-    """floor(sqrt(v)) for 0 <= v < 2**60: a float estimate, corrected in integers."""
-    root = np.sqrt(v.astype(np.float64)).astype(np.int64)
-    root -= root * root > v
-    return root + ((root + 1) * (root + 1) <= v)
-
-
-def layer_norm(x: I64, epsilon: np.int64, gain: I64, bias: I64) -> I64:
-    """Layer normalisation over the last axis (INTEGER.md, "Layer normalisation").
-
-    Args: x int64 [..., H], |x| <= 2**24; gain (Q27), bias (Q9) int64 [H].  Returns Q9, |y| < 2**22.
-    """
-    size = x.shape[-1]
-    d = x - x.sum(axis=-1, keepdims=True) // size
-    variance = (d * d).sum(axis=-1, keepdims=True) // size + epsilon
-    root = integer_root(variance << q.NORM_ROOT_SHIFT)
-    up = q.NORM_BITS - np.frexp(root.astype(np.float64))[1].astype(np.int64)  # 21 - bit length, exact: root < 2**53
-    left, right = np.maximum(up, 0), np.maximum(-up, 0)
-    reciprocal = (1 << q.NORM_RECIPROCAL) // (root << left >> right)
-    n = (d << left >> right) * reciprocal >> q.PRODUCT_SHIFT
-    y: I64 = (n * gain + (1 << 31) >> 32) + bias
-    return y
-
-
-def look_up(table: np.ndarray[tuple[int], np.dtype[np.int16]], y: I64) -> I64:
-    """Table value (Q15) at a Q9 argument, saturated to -8..8."""
-    return table[np.clip(y + q.TABLE_HALF, 0, q.TABLE_SIZE - 1)].astype(np.int64)
+from fscompress.engine.reference_cells import STEPS
+from fscompress.engine.spec import I32, I64, IntegerCell, IntegerModel
+from fscompress.wiring import Place
 
 
 class ReferenceEngine:
@@ -56,13 +29,9 @@ class ReferenceEngine:
 
     def advance(self, symbols: Symbols) -> None:
         """See ``Engine.advance``."""
-        n, model = len(symbols), self.model
-        self._step(model.cells[0], FAST, [self._hidden(FAST, n)], n, model.table[symbols].astype(np.int64))
-        self._step(model.cells[1], SLOW, [self._hidden(FAST, n), self._hidden(SLOW, n)], n, None)
-        self._step(model.cells[2], FAST, [self._hidden(SLOW, n), self._hidden(FAST, n)], n, None)
-        for cell in model.cells[3:]:
-            self._step(cell, FAST, [self._hidden(FAST, n)], n, None)
-        self._read_out(n)
+        for cell, place in zip(self.model.cells, self.model.wiring.places, strict=True):
+            self._step(cell, place, symbols)
+        self._read_out(len(symbols))
 
     def release(self) -> None:
         """See ``Engine.release``; nothing is given back: the states are small."""
@@ -71,25 +40,22 @@ class ReferenceEngine:
         """h8 int64 [n, H]: the state as a product sees it, before the offset of 128."""
         return self._states[group][0][:n] * q.HIDDEN_MAX + (1 << q.HIDDEN_Q - 1) >> q.HIDDEN_Q
 
-    def _step(self, cell: IntegerCell, group: int, inputs: list[I64], n: int, addend: I64 | None) -> None:
-        accumulator = np.concatenate(inputs, axis=1) @ cell.weight.astype(np.int64).T
-        x = accumulator * cell.multiplier.astype(np.int64) >> q.PRODUCT_SHIFT
-        x = x if addend is None else x + addend
-        gates = x.reshape(n, N_GATES, cell.size)
-        gain, bias = cell.gain.astype(np.int64), cell.bias.astype(np.int64)
-        f, i, o, g = (layer_norm(gates[:, k], cell.epsilon[k], gain[k], bias[k]) for k in range(N_GATES))
-        sigmoid, tanh = self.model.sigmoid, self.model.tanh
-        h_old, c_old = (member[:n] for member in self._states[group])
-        c = look_up(sigmoid, f) * c_old + 2 * look_up(sigmoid, i) * look_up(tanh, g) + (1 << 14) >> 15
-        c = np.clip(c, -q.X_MAX, q.X_MAX)
-        h = look_up(sigmoid, o) * look_up(tanh, layer_norm(c, cell.epsilon[4], gain[4], bias[4])) + (1 << 15) >> 16
-        h_keep, c_keep = (int(keep) for keep in cell.keep)
-        self._states[group][0][:n] = h + ((h_old - h) * h_keep >> q.PROBABILITY_Q)
-        self._states[group][1][:n] = c + ((c_old - c) * c_keep >> q.PROBABILITY_Q)
+    def _step(self, cell: IntegerCell, place: Place, symbols: Symbols) -> None:
+        n, model = len(symbols), self.model
+        own = self._hidden(place.group, n)
+        z = own if place.source is None else np.concatenate((self._hidden(place.source, n), own), axis=1)
+        x = (z @ cell.weight.astype(np.int64).T) * cell.multiplier.astype(np.int64) >> cell.shift
+        if place.reads_byte:
+            x = x + cell.table[symbols]
+        old = [member[:n] for member in self._states[place.group]]
+        new = STEPS[model.kind](x, old, cell, model)
+        for member, fresh, keep in zip(old, new, cell.keep.tolist(), strict=True):
+            member[:] = fresh + ((member - fresh) * keep >> q.PROBABILITY_Q)
 
     def _read_out(self, n: int) -> None:
         model = self.model
-        accumulator = self._hidden(FAST, n) @ model.output.astype(np.int64).T
+        hidden = np.concatenate([self._hidden(group, n) for group in model.wiring.read_groups], axis=1)
+        accumulator = hidden @ model.output.astype(np.int64).T
         logits = (accumulator * model.output_multiplier.astype(np.int64) >> model.output_shift) + model.output_bias
         below = logits.max(axis=1, keepdims=True) - logits
         weights = model.exp2[below & q.EXP2_SIZE - 1] >> np.minimum(below >> q.LOGIT_Q, 31)

@@ -3,14 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-from fscompress.errors import RefusedError
+from fscompress.engine import arithmetic as q
+from fscompress.engine.spec import check_wiring
+from fscompress.errors import ModelFileError, RefusedError
 from fscompress.export.export import ExportSettings, export_model
 from fscompress.model.base import ByteModel
 from fscompress.model.build import build_model
-from fscompress.model.config import FS_RNN, ModelConfig
-from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-
-INTEGER_CELL = "lstm"  # layer-normalised; docs/INTEGER.md has no other cell
+from fscompress.model.config import ModelConfig
+from fscompress.training.checkpoint import Checkpoint, read_checkpoint, read_shape, write_checkpoint
 
 # What a lane has read before its first byte where no primer is given: plain prose that ends a paragraph.
 DEFAULT_PRIMER = b"""The history of writing begins with marks that stood for things and for numbers. Later they stood
@@ -29,12 +29,14 @@ def load_float_model(checkpoint: Checkpoint) -> ByteModel:
 
 
 def require_integer_form(path: Path, config: ModelConfig) -> None:
-    """Raises RefusedError, which says what the checkpoint at ``path`` is, unless the integer scheme has it."""
-    if (config.architecture, config.cell) != (FS_RNN, INTEGER_CELL):
-        raise RefusedError(
-            f"{path}: has no integer form (got {config.architecture} of {config.cell} cells, "
-            f"expected {FS_RNN} of {INTEGER_CELL} cells)"
-        )
+    """Raises RefusedError unless the integer contract has a network of that shape, which is that of ``path``."""
+    try:
+        check_wiring(config.architecture, config.wiring)
+    except ModelFileError as error:
+        raise RefusedError(f"{path}: has no integer form ({error})") from error
+    if config.embedding_size > q.MAX_SIZE:
+        got = f"embedding of {config.embedding_size} values, at most {q.MAX_SIZE}"
+        raise RefusedError(f"{path}: has no integer form ({got})")
 
 
 def export_checkpoint(path: Path, settings: ExportSettings) -> bytes:
@@ -43,8 +45,8 @@ def export_checkpoint(path: Path, settings: ExportSettings) -> bytes:
     Raises:
         CheckpointError: not a checkpoint.  RefusedError, ModelFileError: it has no integer form, see ``export_model``.
     """
+    require_integer_form(path, read_shape(path))
     checkpoint = read_checkpoint(path)
-    require_integer_form(path, checkpoint.model)
     weights = {name: tensor.double().numpy() for name, tensor in checkpoint.weights().items()}
     progress = checkpoint.progress
     seen = progress.get("step", 0) * checkpoint.training.bytes_per_step

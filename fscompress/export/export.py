@@ -1,4 +1,4 @@
-"""A float FS-LSTM as an integer model: quantise every tensor, warm the state up on a primer, record the canary."""
+"""A float network as an integer model: quantise every tensor, warm the state up on a primer, record the canary."""
 
 import dataclasses
 import math
@@ -6,21 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.base import canary_hash
 from fscompress.engine.cpu import CpuEngine, PreparedModel
+from fscompress.engine.kinds import KINDS
 from fscompress.engine.model_file import NAME, parse_model, write_model
-from fscompress.engine.spec import N_GATES
+from fscompress.engine.model_form import RECURRENT, RENAMED, Form, wiring_tensors
 from fscompress.errors import RefusedError
-from fscompress.export.quantise import F64, activation_tables, fixed, fraction_bits, quantise_rows, to_multiplier
-from fscompress.model.cells.base import LAYER_NORM_EPS
-from fscompress.model.config import ModelConfig
+from fscompress.export.cells import (
+    GAIN_LIMIT,
+    HIDDEN_SCALE,
+    Embedding,
+    Tensors,
+    cell_tensors,
+    from_torch_lstm,
+    quantise_embedding,
+)
+from fscompress.export.quantise import F64, activation_tables, fixed, quantise_rows, to_multiplier
+from fscompress.model.config import TORCH_LSTM, ModelConfig
 
-Tensors = dict[str, npt.NDArray[np.generic]]
-GAIN_LIMIT, BIAS_LIMIT = (1 << 31) - 1, 1 << 20
-HIDDEN_SCALE = 1.0 / q.HIDDEN_MAX
 CANARY_SEED = 2017
 
 
@@ -40,50 +45,6 @@ class ExportSettings:
             raise RefusedError(f"export: name {self.name!r} is not of the form {NAME.pattern}")
 
 
-def _cell(weights: Mapping[str, F64], config: ModelConfig, index: int) -> Tensors:
-    """Tensors of cell ``index`` >= 1: one product over [x; h], all columns of scale 1/127."""
-    rows = quantise_rows(weights[f"cells.{index}.weight"])
-    scale = rows.scale * HIDDEN_SCALE
-    f = fraction_bits([scale], [np.abs(rows.weight.astype(np.float64)).sum(axis=1) * rows.scale])
-    product: Tensors = {"weight": rows.weight, "multiplier": to_multiplier(scale, f)}
-    return product | _vectors(weights, config, index, f)
-
-
-def _first_cell(weights: Mapping[str, F64], config: ModelConfig) -> tuple[Tensors, Tensors]:
-    """Tensors of cell 0 and of its input product, which a table of 256 rows replaces when the model is loaded."""
-    matrix, e = weights["cells.0.weight"], config.embedding_size
-    inner, outer = quantise_rows(matrix[:, e:]), quantise_rows(matrix[:, :e])
-    unit = max(np.abs(weights["embedding.weight"]).max(), 1e-8) / q.EMBEDDING_MAX
-    embedding = np.rint(weights["embedding.weight"] / unit)
-    scales = [inner.scale * HIDDEN_SCALE, outer.scale * unit]
-    reaches = [
-        np.abs(inner.weight.astype(np.float64)).sum(axis=1) * inner.scale,
-        np.abs(embedding @ outer.weight.astype(np.float64).T).max(axis=0) * scales[1],
-    ]
-    f = fraction_bits(scales, reaches)
-    cell: Tensors = {"weight": inner.weight, "multiplier": to_multiplier(scales[0], f)}
-    return cell | _vectors(weights, config, 0, f), {
-        "embedding": embedding.astype(np.int8),
-        "input.weight": outer.weight,
-        "input.multiplier": to_multiplier(scales[1], f),
-    }
-
-
-def _vectors(weights: Mapping[str, F64], config: ModelConfig, index: int, f: int) -> Tensors:
-    """Layer-norm constants: gates carry f fraction bits, the cell carries CELL_Q."""
-    name = f"cells.{index}."
-    gain = np.concatenate((weights[name + "gate_gain"], weights[name + "cell_gain"][None]))
-    bias = np.concatenate((weights[name + "gate_bias"], weights[name + "cell_bias"][None]))
-    epsilon = [LAYER_NORM_EPS * 4.0**f] * N_GATES + [LAYER_NORM_EPS * 4.0**q.CELL_Q]
-    keep = np.array([config.zoneout_hidden, config.zoneout_cell])
-    return {
-        "epsilon": np.maximum(np.rint(epsilon), 1).astype(np.int64),
-        "gain": fixed(gain, q.GAIN_Q, GAIN_LIMIT),
-        "bias": fixed(bias, q.GATE_Q, BIAS_LIMIT),
-        "keep": fixed(keep, q.PROBABILITY_Q, 1 << q.PROBABILITY_Q),
-    }
-
-
 def _output(weights: Mapping[str, F64]) -> tuple[Tensors, int]:
     """The read-out: logits in bits with LOGIT_Q fraction bits."""
     rows = quantise_rows(weights["output.weight"])
@@ -96,47 +57,68 @@ def _output(weights: Mapping[str, F64]) -> tuple[Tensors, int]:
     return {"output.weight": rows.weight, "output.multiplier": multiplier, "output.bias": bias}, shift
 
 
+def _cells(weights: Mapping[str, F64], config: ModelConfig, embedding: Embedding) -> tuple[Tensors, tuple[int, ...]]:
+    """The tensors of all cells by their names in the file, and the shifts of their products."""
+    wiring, tensors, shifts = config.wiring, Tensors(), list[int]()
+    for i, place in enumerate(wiring.places):
+        prefix = f"cells.{i}."
+        cell = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        found, shift = cell_tensors(cell, config, embedding if place.reads_byte else None, wiring.width(place))
+        tensors |= {f"cell.{i}.{name}": value for name, value in found.items()}
+        shifts.append(shift)
+    return tensors, tuple(shifts)
+
+
 def export_model(weights: Mapping[str, F64], config: ModelConfig, settings: ExportSettings) -> bytes:
-    """The bytes of a model file.
+    """The bytes of a model file: of model scheme 1 for an FS-LSTM with layer normalisation, else of scheme 2.
 
     Args:
-        weights: float64 arrays by the parameter names of ``FSRNN``.
-        config: shape of that network; its cell must be ``lstm``.
+        weights: float64 arrays by the parameter names of the network of that shape.
+        config: shape of that network.
     Raises:
-        RefusedError: a cell that the integer scheme does not have, or weights that are not finite.
+        RefusedError: weights that are not finite.
         ModelFileError: a bound cannot be met.
     """
-    if config.cell != "lstm":
-        raise RefusedError(f"export: the integer scheme has no cell '{config.cell}'")
     if not all(np.isfinite(weight).all() for weight in weights.values()):
         raise RefusedError("export: weights are not finite; the training has diverged")
-    first, inputs = _first_cell(weights, config)
-    cells = [first] + [_cell(weights, config, i) for i in range(1, config.n_fast + 1)]
-    output, shift = _output(weights)
-    tensors = {f"cell.{i}.{key}": value for i, cell in enumerate(cells) for key, value in cell.items()}
-    tensors |= inputs | output | activation_tables()
+    wiring = config.wiring
+    if config.architecture == TORCH_LSTM:
+        weights = from_torch_lstm(weights, config.n_fast)
+    embedding = quantise_embedding(weights["embedding.weight"])
+    cells, shifts = _cells(weights, config, embedding)
+    output, output_shift = _output(weights)
+    tensors = cells | output | activation_tables(config.gates) | {"embedding": embedding.values.astype(np.int8)}
     tensors["canary"] = np.random.default_rng(CANARY_SEED).integers(0, 256, q.CANARY_STEPS).astype(np.uint8)
-    for group, size in (("fast", config.fast_size), ("slow", config.slow_size)):
-        tensors[f"initial.{group}"] = np.zeros((2, size), np.int32)
+    for group, size in enumerate(wiring.sizes):
+        tensors[f"initial.{group}"] = np.zeros((KINDS[config.cell].members, size), np.int32)
     metadata = {
         **settings.metadata,
         "name": settings.name,
         "description": settings.description,
-        "n_cells": str(len(cells)),
-        "output_shift": str(shift),
+        "output_shift": str(output_shift),
         "canary_hash": "",
     }
-    return _with_state_and_canary(tensors, metadata, settings.primer)
+    form = Form(config.cell, wiring, shifts)
+    return _with_state_and_canary(tensors, metadata, form, settings.primer)
 
 
-def _with_state_and_canary(tensors: Tensors, metadata: dict[str, str], primer: bytes) -> bytes:
-    draft = parse_model(write_model(tensors, metadata))
+def _with_state_and_canary(tensors: Tensors, metadata: dict[str, str], form: Form, primer: bytes) -> bytes:
+    draft = parse_model(_written(tensors, metadata, form))
     engine = CpuEngine(PreparedModel(draft))
     engine.start(1)
     for symbol in np.frombuffer(primer, np.uint8):
         engine.advance(symbol[None])
-    for group, (h, c) in zip(("fast", "slow"), engine.states(), strict=True):
-        tensors[f"initial.{group}"] = np.stack((h[0], c[0]))
-    ready = parse_model(write_model(tensors, metadata))
+    for group, state in enumerate(engine.states()):
+        tensors[f"initial.{group}"] = np.concatenate(state)
+    ready = parse_model(_written(tensors, metadata, form))
     metadata["canary_hash"] = canary_hash(CpuEngine(PreparedModel(ready)), ready.canary)
-    return write_model(tensors, metadata)
+    return _written(tensors, metadata, form)
+
+
+def _written(tensors: Tensors, metadata: dict[str, str], form: Form) -> bytes:
+    """The bytes of a model file of the scheme that the form has."""
+    if form.is_fs_lstm:
+        older = {new: old for old, new in RENAMED.items()}
+        named = {older.get(name, name): tensor for name, tensor in tensors.items()}
+        return write_model(named, metadata | {"n_cells": str(len(form.shifts))})
+    return write_model(tensors | wiring_tensors(form), metadata | {"cell": form.kind}, RECURRENT)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from fscompress.errors import RefusedError
+from fscompress.wiring import Wiring, fs_rnn, layers, sequential, stacked
 
 VOCABULARY = 256  # V: one symbol a byte value
 NATS_PER_BIT = math.log(2)  # losses of torch are in nats
@@ -71,3 +72,11 @@ class ModelConfig:
     def is_fs_rnn(self) -> bool:
         """Whether there is a slow cell."""
         return self.architecture == FS_RNN
+
+    @property
+    def wiring(self) -> Wiring:
+        """Which cell reads and writes which state."""
+        if self.is_fs_rnn:
+            return fs_rnn(self.fast_size, self.slow_size, self.n_fast)
+        of_layers = {STACKED: stacked, SEQUENTIAL: sequential, TORCH_LSTM: layers}
+        return of_layers[self.architecture](self.fast_size, self.n_fast)

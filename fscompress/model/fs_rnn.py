@@ -2,9 +2,7 @@
 
 from fscompress.errors import RefusedError
 from fscompress.model.config import ModelConfig
-from fscompress.model.network import CellNetwork, Place
-
-FAST, SLOW = 0, 1  # the two states of an FS-RNN: one shared by all fast cells, one of the slow cell
+from fscompress.model.network import CellNetwork
 
 
 class FSRNN(CellNetwork):
@@ -16,6 +14,4 @@ class FSRNN(CellNetwork):
     def __init__(self, config: ModelConfig) -> None:
         if not config.is_fs_rnn:
             raise RefusedError(f"model: this needs an FS-RNN (got {config.architecture})")
-        places = [Place(FAST, reads_byte=True), Place(SLOW, FAST), Place(FAST, SLOW)]
-        places += [Place(FAST)] * (config.n_fast - 2)
-        super().__init__(config, (config.fast_size, config.slow_size), places, (FAST,))
+        super().__init__(config)

@@ -5,7 +5,6 @@ architecture, and is tested against it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +13,7 @@ from fscompress.model.base import ByteModel, Masks, MaskShapes, States
 from fscompress.model.cells import Cell, State, cell_class
 from fscompress.model.cells.base import GATES
 from fscompress.model.config import ModelConfig
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a cell stands: it updates the state ``group``; its input is the byte, the output of ``source``, or both."""
-
-    group: int
-    source: int | None = None
-    reads_byte: bool = False
+from fscompress.wiring import Place
 
 
 class CellNetwork(ByteModel):
@@ -32,23 +23,18 @@ class CellNetwork(ByteModel):
     are read out.  The input of a cell has the embedded byte first, then the output of its source.
 
     Args:
-        config: the shape; its cell is at every place, of its rank and with its gates.
-        sizes: units of each group.
-        places: of the cells, in order of computation.
-        read_groups: in order of the columns of the read-out.
+        config: the shape and with it the wiring; its cell is at every place, of its rank and with its gates.
     Raises:
         RefusedError: an unknown cell, or a rank that is not below both sides of each cell's matrix.
     """
 
-    def __init__(
-        self, config: ModelConfig, sizes: Sequence[int], places: Sequence[Place], read_groups: Sequence[int]
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        cls = cell_class(config.cell)
-        self.sizes, self.places, self.read_groups = tuple(sizes), tuple(places), tuple(read_groups)
+        cls, wiring = cell_class(config.cell), config.wiring
+        self.sizes, self.places, self.read_groups = wiring.sizes, wiring.places, tuple(wiring.read_groups)
         self.embedding = self.make_embedding()
-        self.cells = nn.ModuleList(cls(self._input_size(place), sizes[place.group]) for place in places)
-        self.output = self.make_output(sum(sizes[group] for group in read_groups))
+        self.cells = nn.ModuleList(cls(self._input_size(place), self.sizes[place.group]) for place in self.places)
+        self.output = self.make_output(wiring.read_width)
         for i in range(len(self.places)):
             self.cell(i).gates = GATES[config.gates]
             if config.rank:

@@ -55,12 +55,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Reads what ``write_checkpoint`` wrote; raises CheckpointError on anything else."""
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise CheckpointError(f"{path}: not a checkpoint of this program (format {metadata.get('format')})")
-            described = json.loads(metadata["checkpoint"])
+            described = _described(path, file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         model, training = ModelConfig(**described["model"]), TrainConfig(**described["training"])
         return Checkpoint(model, training, described["progress"], tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: checkpoint cannot be read ({error})") from error
+
+
+def read_shape(path: Path) -> ModelConfig:
+    """The shape of the network of a checkpoint, whose tensors are not read; raises as ``read_checkpoint``."""
+    try:
+        with safe_open(path, "pt") as file:
+            return ModelConfig(**_described(path, file.metadata() or {})["model"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: checkpoint cannot be read ({error})") from error
+
+
+def _described(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """The JSON description in the metadata of a checkpoint."""
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a checkpoint of this program (format {metadata.get('format')})")
+    described: dict[str, Any] = json.loads(metadata["checkpoint"])
+    return described

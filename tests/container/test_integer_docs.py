@@ -10,12 +10,14 @@ import pytest
 from safetensors.numpy import load_file
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine import model_file
+from fscompress.engine import model_file, model_form
+from fscompress.engine.kinds import KINDS
 from fscompress.engine.model_rules import ModelRule
 from fscompress.errors import FscompressError
 from fscompress.mixer import match, tables
 from fscompress.mixer.priors import STORED
 from fscompress.mixer.settings import N_CONTEXTS
+from fscompress.wiring import sequential
 from tests.golden.make_models import at, changed, smallest
 
 TEXT = (Path(__file__).parents[2] / "docs" / "INTEGER.md").read_text(encoding="utf-8")
@@ -41,8 +43,15 @@ def tensor_rows() -> dict[str, list[str]]:
 
 
 def test_tensors_of_a_model_file() -> None:
-    coded = model_file._DTYPES | {f"cell.{key}": dtype for key, dtype in model_file._CELL_DTYPES.items()}
-    assert {name: DTYPES[cells[0]] for name, cells in tensor_rows().items()} == coded
+    assert {name: DTYPES[cells[0]] for name, cells in tensor_rows().items()} == older_dtypes()
+
+
+def older_dtypes() -> dict[str, Any]:
+    """Names and types of the tensors of scheme 1."""
+    form, _ = model_form.fs_lstm_form(smallest()[0], 3)
+    older = {new: old for old, new in model_form.RENAMED.items()}
+    named = {re.sub(r"^cell\.\d", "cell", older.get(name, name)): dtype for name, dtype in form.dtypes().items()}
+    return model_form.COMMON | named
 
 
 @pytest.mark.parametrize("name", sorted(smallest()[0]))
@@ -81,10 +90,50 @@ def refused(data: bytes) -> str:
     return ""
 
 
+def kind_rows() -> dict[str, list[str]]:
+    return {cells[0].strip("`"): cells[1:] for cells in rows(section("2.2 Model scheme 2"), 6)[1:]}
+
+
+def test_kinds_of_cells() -> None:
+    """Numbers before a colon or alone."""
+    assert kind_rows().keys() == KINDS.keys()
+    for name, cells in kind_rows().items():
+        counts = [0 if cell == "none" else int(cell.split(":")[0]) for cell in cells]
+        kind = KINDS[name]
+        assert counts == [kind.gates, kind.biases, kind.members, kind.norms, kind.scalars]
+
+
+def test_tensors_of_scheme_2() -> None:
+    """Those of section 2 that are not replaced, and those of section 2.2."""
+    listed = {cells[0].strip("`"): cells[1] for cells in rows(section("2.2 Model scheme 2"), 4)[1:]}
+    form = model_form.Form("fast-grnn", sequential(1, 1), (30,))
+    of_form = {re.sub(r"^(cell|initial)\.0", lambda m: m[1] + (".I" if m[1] == "cell" else ".J"), name): dtype
+               for name, dtype in form.dtypes().items()}  # fmt: skip
+    coded = model_form.WIRING | of_form
+    known = {name.replace("cell.", "cell.I.") for name in tensor_rows()}
+    assert {name: DTYPES[listed[name]] for name in listed} == {k: v for k, v in coded.items() if k not in known}
+
+
+def test_metadata_of_scheme_2() -> None:
+    listed = {re.findall(r"`(\w+)`", cells[0])[0]: cells[1] for cells in rows(section("2.2 Model scheme 2"), 2)[1:4]}
+    assert listed["architecture"] == f"`{model_form.RECURRENT}`"
+    assert listed["scheme"] == f"`{q.SCHEMES[model_form.RECURRENT]}`"
+    assert listed.keys() - {"architecture", "scheme"} == model_file._KEYS[model_form.RECURRENT] - {
+        "name", "output_shift", "canary_hash",
+    }  # fmt: skip
+
+
+def test_other_cells() -> None:
+    said = section("4.1 Other cells")
+    assert {cells[0].strip("`") for cells in rows(said, 3)[1:]} == KINDS.keys() - {"lstm"}
+    assert f"clip(a, -2^{q.HIDDEN_Q}, 2^{q.HIDDEN_Q})" in said
+    assert f"c' + 2^6) >> {q.CELL_Q - q.GATE_Q}" in said
+
+
 def test_metadata() -> None:
     listed = {re.findall(r"`(\w+)`", cells[0])[0]: cells[1] for cells in rows(section("2. The model file"), 2)[1:]}
     assert listed.keys() == {"architecture", "scheme", "name", "n_cells", "output_shift", "canary_hash"}
-    assert listed["scheme"] == f"`{q.SCHEME}`"
+    assert listed["scheme"] == f"`{q.SCHEMES[model_form.FS_LSTM]}`"
     for key, (low, high) in model_file._LIMITS.items():
         assert f"{low}..{high}" in listed[key]
         for word in (str(low - 1), str(high + 1), "", "x", f"+{low}"):

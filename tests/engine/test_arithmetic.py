@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine import kernels, reference
+from fscompress.engine import kernels
+from fscompress.engine import reference_cells as reference
 
 Array = npt.NDArray[Any]
 TOP = (1 << 31) - 1

@@ -145,7 +145,9 @@ def test_a_step_touches_one_device_and_never_waits_for_it(product: Any) -> None:
     network = Network(synthetic(13, 9, 3), meta, product)
     now, tree = network.step(torch.zeros(32, dtype=torch.uint8, device=meta), network.initial_states(32))
     assert tree.shape == (32, 512)
-    assert {tensor.device for tensor in (tree, *now[0], *now[1])} == {meta}
+    assert {
+        tensor.device for tensor in (tree, *(member for state in now for member in (*state.members, state.h8)))
+    } == {meta}
 
 
 def test_canary(cuda_or_cpu: None) -> None:

@@ -2,7 +2,8 @@
 
     python -m tests.golden.make           the files of v1/ again, with the tiny model as it is, and ratio.json
     python -m tests.golden.make --model   the integer models first, from tiny.float16.safetensors
-    python -m tests.golden.make --train   the float model before that (a minute)
+    python -m tests.golden.make --train   the float model before that (a minute), and the models of v1/recurrent/
+    python -m tests.golden.make --recurrent   the models of v1/recurrent/ first
 
 A golden file that changes is a change of the format or of the integer contract; but the two files with stored priors
 change with ``fscompress/mixer/priors.safetensors`` too, which is part of that contract.
@@ -26,8 +27,8 @@ from fscompress.lanes import lanes_for
 from fscompress.levels import Plan, predictor
 from fscompress.mixer.priors import STORED
 from fscompress.mixer.settings import ALL_CONTEXTS
-from tests.golden import ratio
-from tests.golden.make_models import write_models
+from tests.golden import make_recurrent, ratio
+from tests.golden.make_models import rejected_models, write_rejected
 from tests.helpers import GOLDEN, OTHER, TINY, blank_plan, cpu, encode, other, tiny
 
 PRIMER = b"The statement is executed once. The value of the expression is the object that the name is bound to.\n\n"
@@ -335,7 +336,7 @@ def make_files() -> None:
         "priors": hashlib.sha256(STORED.read_bytes()).hexdigest(),
         "accept": write(folder / "accept", accepted()),
         "reject": write(folder / "reject", rejected()),
-        "models": write_models(folder / "models"),
+        "models": write_rejected(folder / "models", rejected_models()),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
@@ -345,14 +346,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.golden.make", description="Writes the golden files.")
     parser.add_argument("--model", action="store_true", help="export the integer models first")
     parser.add_argument("--train", action="store_true", help="train the float model before that")
+    parser.add_argument("--recurrent", action="store_true", help="train the models of v1/recurrent/ first")
     chosen = parser.parse_args()
     if chosen.train:
         from tests.golden.train import train_master
 
         train_master()
+    if chosen.train or chosen.recurrent:
+        make_recurrent.make_models(PRIMER)
     if chosen.train or chosen.model:
         make_models()
     make_files()
+    make_recurrent.write_files(LONG[:600])
     ratio.record()
 
 

@@ -140,13 +140,13 @@ def wide() -> dict[str, Any]:
     return tensors
 
 
-def write_models(folder: Path) -> list[dict[str, object]]:
+def write_rejected(folder: Path, models: list[tuple[str, bytes, str]]) -> list[dict[str, object]]:
     """Writes the files and describes them; ``length`` and ``sha256`` are those of the bytes before compression."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.gz"):
         old.unlink()
     described: list[dict[str, object]] = []
-    for name, data, reason in rejected_models():
+    for name, data, reason in models:
         (folder / f"{name}.safetensors.gz").write_bytes(gzip.compress(data, mtime=0))
         digest = hashlib.sha256(data).hexdigest()
         described.append(

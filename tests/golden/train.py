@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from fscompress.model.base import ByteModel
+from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
 from fscompress.model.fs_rnn import FSRNN
 
@@ -25,18 +27,18 @@ def text() -> bytes:
     return "\n".join(topics[name] for name in sorted(topics)).encode()
 
 
-def train() -> FSRNN:
-    """A model after ``UPDATES`` windows of truncated back-propagation."""
+def train(config: ModelConfig = CONFIG, updates: int = UPDATES, rate: float = 0.012) -> ByteModel:
+    """A model after so many windows of truncated back-propagation; ``rate`` is the highest learning rate."""
     torch.manual_seed(1)
     torch.set_num_threads(1)
     data = np.frombuffer(text(), np.uint8)
     data = data[: len(data) // LANES * LANES].reshape(LANES, -1).T.astype(np.int64)
-    model = FSRNN(CONFIG)
+    model = build_model(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.006)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.012, UPDATES)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, updates)
     generator = torch.Generator().manual_seed(2)
     states, at = model.initial_state(LANES), 0
-    for update in range(UPDATES):
+    for update in range(updates):
         if at + STEPS >= len(data):
             states, at = model.initial_state(LANES), 0
         window = torch.from_numpy(data[at : at + STEPS + 1].copy())

@@ -1,4 +1,7 @@
-"""Every cell in every architecture: it learns a short text, comes back from its checkpoint, and resumes exactly."""
+"""Every cell in every architecture: it learns a short text, comes back from its checkpoint, resumes exactly, and codes.
+
+What is exported predicts nearly as the float network does, alike on every engine.
+"""
 
 import math
 from dataclasses import replace
@@ -9,7 +12,11 @@ import torch
 
 from fscompress.corpora import open_corpus
 from fscompress.corpora.source import joined
-from fscompress.export.checkpoint import load_float_model
+from fscompress.engine.cuda import CudaEngine, CudaLayout
+from fscompress.engine.evaluation import integer_bits_per_byte
+from fscompress.engine.model_file import parse_model
+from fscompress.export.checkpoint import export_checkpoint, load_float_model
+from fscompress.export.export import ExportSettings
 from fscompress.model.cells import CELLS
 from fscompress.model.config import ModelConfig
 from fscompress.training.checkpoint import read_checkpoint
@@ -18,20 +25,26 @@ from fscompress.training.evaluation import bits_per_byte, float_bits_per_byte, p
 from fscompress.training.schedule import Budget
 from fscompress.training.trainer import BEST, RunOptions, Trainer
 from fscompress.training.window import make_window
+from tests.engine.test_cuda import check_equal
+from tests.engine.test_equality import random_rows
+from tests.helpers import decode, encode
 
 FS = ModelConfig(12, 12, 2, 8)
 FALLS_TO = 0.7  # of the first loss, in STEPS steps
 STEPS = 30
+TEXT = b"the quick brown fox jumps over the lazy dog. " * 60
+PRIMER = TEXT[:90]
 CONFIGS = {f"fs-rnn-{cell}": replace(FS, cell=cell) for cell in CELLS}
 for kind in ("stacked", "sequential"):
     CONFIGS |= {f"{kind}-{cell}": replace(FS, slow_size=0, cell=cell, architecture=kind) for cell in CELLS}
+CONFIGS["factors"] = replace(FS, slow_size=0, cell="gru", architecture="stacked", rank=6, gates="piecewise")
 CONFIGS["torch-lstm"] = ModelConfig(12, 0, 2, 8, dropout=0.1, cell="lstm-plain", architecture="torch-lstm")
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     text = tmp_path_factory.mktemp("corpus") / "text"
-    text.write_bytes(b"the quick brown fox jumps over the lazy dog. " * 60)
+    text.write_bytes(TEXT)
     return open_corpus(str(text))
 
 
@@ -51,6 +64,21 @@ def test_learns_and_comes_back(config, corpus, tmp_path):
     model = load_float_model(saved)
     assert model.n_weights() == trainer.model.n_weights()
     assert float_bits_per_byte([model], text) == pytest.approx(bits_per_byte(trainer.run, text), rel=1e-5)
+    check_integers(tmp_path / BEST)
+
+
+def check_integers(checkpoint):
+    """The exported model: three engines, the cost of rounding, and a file there and back."""
+    exported = parse_model(export_checkpoint(checkpoint, ExportSettings("exported", "", PRIMER)))
+    engine = CudaEngine(CudaLayout(exported, "cpu"))
+    for lanes in (1, 7, 64):
+        check_equal(exported, random_rows(lanes, 3), engine)
+    network, plain = load_float_model(read_checkpoint(checkpoint)), np.frombuffer(TEXT[: 4 * 256], np.uint8)
+    exact = float_bits_per_byte([network], plain, 4, PRIMER)
+    assert integer_bits_per_byte(exported, plain.tobytes(), 4) == pytest.approx(exact, abs=0.01)
+    coded = encode(TEXT, [exported], "normal")
+    assert len(coded) < len(TEXT)
+    assert decode(coded, lambda model_id, name: exported) == TEXT
 
 
 @pytest.mark.parametrize("name", ["stacked-gru", "torch-lstm"])
