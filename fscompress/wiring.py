@@ -45,10 +45,16 @@ class Wiring:
         return len(self.sizes) == 2 and n_fast >= 2 and self == fs_rnn(*self.sizes, n_fast)
 
 
-def fs_rnn(fast: int, slow: int, n_fast: int) -> Wiring:
-    """F1, S, F2, ..., Fk (Mujika et al. 2017, section 3)."""
-    places = [Place(FAST, reads_byte=True), Place(SLOW, FAST), Place(FAST, SLOW)] + [Place(FAST)] * (n_fast - 2)
-    return Wiring((fast, slow), tuple(places), range(1))
+def fs_rnn(fast: int, slow: int, n_fast: int, n_slow: int = 1) -> Wiring:
+    """F1, S, F2, ..., Fk (Mujika et al. 2017, section 3).
+
+    With ``n_slow`` levels of slow cells, the extension that section 3 ends with, an FS-RNN of two cells stands in the
+    place of S: F1, M1, S, M2, F2, ..., and so on upwards; a level reads the one below it, then the one above.
+    """
+    up = [Place(level, level - 1) for level in range(SLOW, n_slow + 1)]
+    down = [Place(level, level + 1) for level in reversed(range(n_slow))]
+    places = [Place(FAST, reads_byte=True), *up, *down] + [Place(FAST)] * (n_fast - 2)
+    return Wiring((fast, *[slow] * n_slow), tuple(places), range(1))
 
 
 def stacked(size: int, n_layers: int) -> Wiring:

@@ -35,6 +35,7 @@ class ModelConfig:
     architecture: str = FS_RNN  # old checkpoints do not name it, nor what follows
     rank: int = 0
     gates: str = SMOOTH
+    n_slow: int = 1  # levels of slow cells
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
@@ -60,6 +61,8 @@ class ModelConfig:
             raise RefusedError(f"model: a {self.architecture} needs at least 1 cell (got {self.n_fast})")
         if not self.is_fs_rnn and self.slow_size:
             raise RefusedError(f"model: a {self.architecture} has no slow cell (got slow_size {self.slow_size})")
+        if self.n_slow < 1 or (self.n_slow > 1 and not self.is_fs_rnn):
+            raise RefusedError(f"model: {self.n_slow} levels of slow cells do not go with a {self.architecture}")
         if self.architecture == TORCH_LSTM:
             if self.cell != TORCH_CELL:
                 raise RefusedError(f"model: a {TORCH_LSTM} has cells of type {TORCH_CELL} only (got {self.cell})")
@@ -77,6 +80,6 @@ class ModelConfig:
     def wiring(self) -> Wiring:
         """Which cell reads and writes which state."""
         if self.is_fs_rnn:
-            return fs_rnn(self.fast_size, self.slow_size, self.n_fast)
+            return fs_rnn(self.fast_size, self.slow_size, self.n_fast, self.n_slow)
         of_layers = {STACKED: stacked, SEQUENTIAL: sequential, TORCH_LSTM: layers}
         return of_layers[self.architecture](self.fast_size, self.n_fast)

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fscompress.cli.app import group
-from fscompress.engine import load_model  # before FSCOMPRESS_CACHE is set: compiled kernels stay where they are
+from fscompress.engine import load_model
+from fscompress.jit import kernel_cache
 from fscompress.training.checkpoint import read_checkpoint
 
 TEXT = b" it was the best of times , it was the worst of times \n" * 60
@@ -16,6 +17,7 @@ SETTINGS = ["--batch", "2", "--no-compile", "--precision", "fp32", "--device", "
 
 @pytest.fixture(autouse=True)
 def _ptb(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel_cache()  # asked for before FSCOMPRESS_CACHE is set: compiled kernels stay where they are
     monkeypatch.setenv("FSCOMPRESS_CACHE", str(here / "cache"))
     for part in ("train", "valid", "test"):
         (here / f"ptb.{part}.txt").write_bytes(TEXT)
