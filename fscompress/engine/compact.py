@@ -28,7 +28,7 @@ def stored_dtypes(whole: Dtypes, tensors: Tensors) -> Dtypes:
         prefix, part = _split(name)
         if part not in FACTORS:
             found[name] = dtype
-        elif has_low_rank(tensors, prefix):
+        elif _has_low_rank(tensors, prefix):
             found[prefix + FACTORS[part]] = np.int32
             found |= _matrix_dtypes(tensors, prefix + "left") | _matrix_dtypes(tensors, prefix + "right")
         else:
@@ -42,7 +42,7 @@ def _split(name: str) -> tuple[str, str]:
     return (f"cell.{words[1]}.", words[2]) if words[0] == "cell" else ("", name)
 
 
-def has_low_rank(tensors: Tensors, prefix: str) -> bool:
+def _has_low_rank(tensors: Tensors, prefix: str) -> bool:
     """Whether the cell of that prefix is kept as two factors."""
     return prefix + "factor" in tensors
 
@@ -62,7 +62,7 @@ def expand_cell(tensors: Tensors, prefix: str, rows: int, columns: Mapping[str, 
     Raises:
         ModelFileError: a shape or a value is not allowed.
     """
-    if not has_low_rank(tensors, prefix):
+    if not _has_low_rank(tensors, prefix):
         return {prefix + part: _matrix(tensors, prefix + part, (rows, width)) for part, width in columns.items()}
     rank = _rank(tensors, prefix + "right")
     left = _matrix(tensors, prefix + "left", (rows, rank))

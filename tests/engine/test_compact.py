@@ -1,5 +1,7 @@
 """Compact cells: what is packed is unpacked, and factors are multiplied as docs/INTEGER.md section 2.3 says."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,10 @@ from hypothesis.extra import numpy as arrays
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.compact import BLOCK_ROWS, expand_cell, multiply_factors, pack_sparse, unpack_sparse
-from fscompress.errors import ModelFileError
+from fscompress.engine.model_file import parse_model
+from fscompress.errors import ModelFileError, UnsupportedVersionError
+from tests.golden.make_recurrent import golden_data, golden_model
+from tests.helpers import noise
 
 MATRICES = arrays.arrays(
     np.int8, st.tuples(st.integers(1, 20), st.integers(1, 20)), elements=st.sampled_from([0, -63, 5])
@@ -81,3 +86,16 @@ def test_columns_of_the_byte_come_first() -> None:
     found = expand_cell(tensors, "cell.0.", 2, {"input.weight": 1, "weight": 2})
     assert found["cell.0.input.weight"].tolist() == [[3], [5]]
     assert found["cell.0.weight"].tolist() == [[5, 8], [10, 15]]
+
+
+@pytest.mark.parametrize("name", ["sparse", "low-rank", "sparse-factors"])
+def test_damaged_bytes_never_end_otherwise(name: str) -> None:
+    """One byte changed, in the header or anywhere: refused, or another model within its bounds."""
+    data, known = golden_data(name), golden_model(name).id
+    header = 8 + int.from_bytes(data[:8], "little")
+    positions = np.random.default_rng(5).integers(0, [[header], [len(data)]], (2, 60)).ravel()
+    for at, value in zip(positions, noise(len(positions), 6), strict=True):
+        changed = bytearray(data)
+        changed[at] ^= value or 1
+        with suppress(ModelFileError, UnsupportedVersionError):
+            assert parse_model(bytes(changed)).id != known
