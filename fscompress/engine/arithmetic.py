@@ -38,4 +38,5 @@ P1_MAX = (1 << P1_BITS) - P1_MIN
 MAX_SIZE = 4096  # units of a state; the bounds of the layer normalisation hold up to here
 MAX_CELLS = 64  # and groups of states
 MAX_COLUMNS = 1 << 16  # of the read-out: 255 * 63 for each fit int32
+MAX_WEIGHTS = 1 << 30  # of all cells: a short file of low rank must not ask for more memory than a long one
 CANARY_STEPS = 256

@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fscompress.engine import arithmetic as q
+from fscompress.engine.compact import Tensors
 from fscompress.engine.kinds import KINDS
-from fscompress.engine.model_form import FS_LSTM, RECURRENT, Form, Tensors, fs_lstm_form, recurrent_form
+from fscompress.engine.model_form import FS_LSTM, RECURRENT, Form, fs_lstm_form, recurrent_form
 from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import IntegerCell, IntegerModel, check_array, check_shape, input_table
 from fscompress.errors import ModelFileError, UnsupportedVersionError
@@ -80,7 +81,7 @@ def parse_model(data: bytes) -> IntegerModel:
     digest = hashlib.sha256(data).digest()
     if architecture == FS_LSTM:
         return _assemble(*fs_lstm_form(tensors, int(metadata["n_cells"])), metadata, digest)
-    return _assemble(recurrent_form(tensors, metadata["cell"]), tensors, metadata, digest)
+    return _assemble(*recurrent_form(tensors, metadata["cell"]), metadata, digest)
 
 
 def _check_metadata(metadata: dict[str, str], keys: set[str]) -> None:
@@ -101,9 +102,7 @@ def _check_metadata(metadata: dict[str, str], keys: set[str]) -> None:
 
 
 def _assemble(form: Form, t: Tensors, metadata: dict[str, str], digest: bytes) -> IntegerModel:
-    embedding, kind, sizes = t["embedding"], KINDS[form.kind], form.wiring.sizes
-    if embedding.ndim != 2 or len(embedding) != 256 or not 1 <= embedding.shape[1] <= q.MAX_SIZE:
-        raise broken_model(ModelRule.SHAPE, f"embedding has shape {embedding.shape}")
+    kind, sizes = KINDS[form.kind], form.wiring.sizes
     for group in range(len(sizes)):
         check_shape(f"initial state {group}", t[f"initial.{group}"], (kind.members, sizes[group]))
     return IntegerModel(

@@ -3,20 +3,17 @@
 Both model schemes are read into one ``Form``; the tensors of scheme 1 go by the names that scheme 2 has for them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fscompress.engine import arithmetic as q
+from fscompress.engine.compact import Dtypes, Tensors, expand_cell, stored_dtypes
 from fscompress.engine.kinds import KINDS, LSTM, CellKind
 from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import check_array, check_wiring
 from fscompress.wiring import FAST, SLOW, Place, Wiring, fs_rnn
-
-Dtypes = dict[str, type[np.generic]]
-Tensors = Mapping[str, Any]
 
 FS_LSTM, RECURRENT = q.SCHEMES
 COMMON: Dtypes = {
@@ -105,11 +102,44 @@ def fs_lstm_form(tensors: Tensors, n_cells: int) -> tuple[Form, Tensors]:
     dtypes = COMMON | {older.get(name, name): dtype for name, dtype in form.dtypes().items()}
     require(tensors, dtypes)
     require_no_others(tensors, dtypes)
+    embedding_size(tensors)
     return form, {RENAMED.get(name, name): tensor for name, tensor in tensors.items()}
 
 
-def recurrent_form(tensors: Tensors, kind: str) -> Form:
-    """Of scheme 2; all its tensors are there, each of its type, and no others."""
+def embedding_size(tensors: Tensors) -> int:
+    """E; raises ModelFileError where the embedding has an impossible shape."""
+    embedding = tensors["embedding"]
+    if embedding.ndim != 2 or len(embedding) != 256 or not 1 <= embedding.shape[1] <= q.MAX_SIZE:
+        raise broken_model(ModelRule.SHAPE, f"embedding has shape {embedding.shape}")
+    return int(embedding.shape[1])
+
+
+def recurrent_form(tensors: Tensors, kind: str) -> tuple[Form, Tensors]:
+    """Of scheme 2: its form, and its tensors, those of the cells expanded."""
+    form = Form(kind, *_wired(tensors))
+    dtypes = COMMON | WIRING | stored_dtypes(form.dtypes(), tensors)
+    require(tensors, dtypes)
+    require_no_others(tensors, dtypes)
+    return form, {**tensors, **_expanded(tensors, form)}
+
+
+def _expanded(tensors: Tensors, form: Form) -> Tensors:
+    """All matrices of cells; how many weights they have is known before one of them is made."""
+    read, rows, columns = embedding_size(tensors), list[int](), list[dict[str, int]]()
+    for place in form.wiring.places:
+        rows.append(KINDS[form.kind].gates * form.wiring.sizes[place.group])
+        columns.append(({"input.weight": read} if place.reads_byte else {}) | {"weight": form.wiring.width(place)})
+    n_weights = sum(n * sum(widths.values()) for n, widths in zip(rows, columns, strict=True))
+    if n_weights > q.MAX_WEIGHTS:
+        raise broken_model(ModelRule.SHAPE, f"{n_weights:,} weights of cells, more than {q.MAX_WEIGHTS:,}")
+    found: dict[str, Any] = {}
+    for i, (n, widths) in enumerate(zip(rows, columns, strict=True)):
+        found |= expand_cell(tensors, f"cell.{i}.", n, widths)
+    return found
+
+
+def _wired(tensors: Tensors) -> tuple[Wiring, tuple[int, ...]]:
+    """The wiring of scheme 2, and the shifts of the cells' products."""
     require(tensors, WIRING)
     places, groups, read_out = (tensors[name] for name in WIRING)
     n_cells, n_groups = (len(array) if array.ndim else 0 for array in (places, groups))
@@ -128,11 +158,7 @@ def recurrent_form(tensors: Tensors, kind: str) -> Form:
         range(int(read_out[0]), int(read_out[1]) + 1),
     )
     check_wiring(RECURRENT, wiring)
-    form = Form(kind, wiring, tuple(map(int, places[:, 3])))
-    dtypes = COMMON | WIRING | form.dtypes()
-    require(tensors, dtypes)
-    require_no_others(tensors, dtypes)
-    return form
+    return wiring, tuple(map(int, places[:, 3]))
 
 
 def wiring_tensors(form: Form) -> dict[str, np.ndarray[Any, Any]]:

@@ -8,17 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine import kinds
 from fscompress.engine.kinds import KINDS
 from fscompress.engine.spec import N_GATES
-from fscompress.export.quantise import F64, fixed, fraction_bits, product_shift, quantise_rows, to_multiplier
+from fscompress.export.compact import Tensors, smallest
+from fscompress.export.quantise import F64, fixed, fraction_bits, product_shift, to_multiplier
 from fscompress.model.cells.base import LAYER_NORM_EPS
 from fscompress.model.config import ModelConfig
 
-Tensors = dict[str, npt.NDArray[np.generic]]
 GAIN_LIMIT, BIAS_LIMIT = (1 << 31) - 1, 1 << 20
 HIDDEN_SCALE = 1.0 / q.HIDDEN_MAX
 TORCH_GATES = (1, 0, 3, 2)  # f, i, o, g among torch's i, f, g, o
@@ -50,17 +49,15 @@ def cell_tensors(
     Raises:
         ModelFileError: a bound cannot be met.
     """
-    matrix = cell["left"] @ cell["right"] if config.rank else cell["weight"]
-    matrix = _gru_matrix(matrix) if config.cell == kinds.GRU else matrix
-    inner = quantise_rows(matrix[:, -width:])
+    found = smallest(*_matrix_and_factors(cell, config), _columns(embedding, width))
+    inner = found.rows["weight"]
     scales = [inner.scale * HIDDEN_SCALE]
     reaches = [np.abs(inner.weight.astype(np.float64)).sum(axis=1) * inner.scale]
-    tensors: Tensors = {"weight": inner.weight}
+    tensors = dict(found.tensors)
     if embedding is not None:
-        outer = quantise_rows(matrix[:, :-width])
+        outer = found.rows["input.weight"]
         scales.append(outer.scale * embedding.unit)
         reaches.append(np.abs(embedding.values @ outer.weight.astype(np.float64).T).max(axis=0) * scales[1])
-        tensors["input.weight"] = outer.weight
     if KINDS[config.cell].norms:
         f, shift = fraction_bits(scales, reaches), q.PRODUCT_SHIFT
     else:
@@ -72,12 +69,40 @@ def cell_tensors(
     return tensors | _VECTORS[config.cell](cell, f), shift
 
 
+def _columns(embedding: Embedding | None, width: int) -> dict[str, int]:
+    read = {} if embedding is None else {"input.weight": embedding.values.shape[1]}
+    return read | {"weight": width}
+
+
+def _matrix_and_factors(cell: Mapping[str, F64], config: ModelConfig) -> tuple[F64, tuple[F64, F64] | None]:
+    """What [x; h] is multiplied by, and the factors of it where it has low rank."""
+    if not config.rank:
+        return (_gru_matrix(cell["weight"]) if config.cell == kinds.GRU else cell["weight"]), None
+    left, right = cell["left"], cell["right"]
+    if config.cell == kinds.GRU:
+        left, right = _gru_factors(left, right)
+    return left @ right, (left, right)
+
+
 def _gru_matrix(weight: F64) -> F64:
     """[W_r U_r; W_z U_z; W_n 0; 0 U_n], as ``GRUCell.matrix``."""
-    size = len(weight) // 3
-    by_input, by_state = weight[2 * size :].copy(), weight[2 * size :].copy()
+    gates, candidate = np.split(weight, [len(weight) // 3 * 2])
+    return np.concatenate((gates, *_by_source(candidate, len(candidate))))
+
+
+def _gru_factors(left: F64, right: F64) -> tuple[F64, F64]:
+    """Those of ``_gru_matrix``, of twice the rank: W_n x and U_n h have a right factor each."""
+    gates, candidate = np.split(left, [len(left) // 3 * 2])
+    zero = np.zeros_like(candidate)
+    parted = np.block([[gates, gates], [candidate, zero], [zero, candidate]])
+    return parted, np.concatenate(_by_source(right, len(candidate)))
+
+
+def _by_source(matrix: F64, size: int) -> tuple[F64, F64]:
+    """What it multiplies of the inputs alone, and of the cell's own state alone."""
+    by_input, by_state = matrix.copy(), matrix.copy()
     by_input[:, -size:], by_state[:, :-size] = 0.0, 0.0
-    return np.concatenate((weight[: 2 * size], by_input, by_state))
+    return by_input, by_state
 
 
 def _bias(*rows: F64) -> Tensors:

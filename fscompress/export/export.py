@@ -18,11 +18,11 @@ from fscompress.export.cells import (
     GAIN_LIMIT,
     HIDDEN_SCALE,
     Embedding,
-    Tensors,
     cell_tensors,
     from_torch_lstm,
     quantise_embedding,
 )
+from fscompress.export.compact import Tensors
 from fscompress.export.quantise import F64, activation_tables, fixed, quantise_rows, to_multiplier
 from fscompress.model.config import TORCH_LSTM, ModelConfig
 
@@ -70,7 +70,7 @@ def _cells(weights: Mapping[str, F64], config: ModelConfig, embedding: Embedding
 
 
 def export_model(weights: Mapping[str, F64], config: ModelConfig, settings: ExportSettings) -> bytes:
-    """The bytes of a model file: of model scheme 1 for an FS-LSTM with layer normalisation, else of scheme 2.
+    """The bytes of a model file: of scheme 1 for an FS-LSTM with layer normalisation and whole matrices, else 2.
 
     Args:
         weights: float64 arrays by the parameter names of the network of that shape.
@@ -116,8 +116,8 @@ def _with_state_and_canary(tensors: Tensors, metadata: dict[str, str], form: For
 
 
 def _written(tensors: Tensors, metadata: dict[str, str], form: Form) -> bytes:
-    """The bytes of a model file of the scheme that the form has."""
-    if form.is_fs_lstm:
+    """The bytes of a model file of the scheme that the form has; scheme 1 has no compact matrices."""
+    if form.is_fs_lstm and form.dtypes().keys() <= tensors.keys():
         older = {new: old for old, new in RENAMED.items()}
         named = {older.get(name, name): tensor for name, tensor in tensors.items()}
         return write_model(named, metadata | {"n_cells": str(len(form.shifts))})

@@ -16,23 +16,23 @@ CLIP_RATIOS = np.linspace(0.7, 1.0, 13)  # candidates for the largest weight of 
 
 @dataclass(frozen=True)
 class Rows:
-    """7-bit rows: ``weight`` int8 [N, K] and ``scale`` float64 [N], so that weight * scale is near the float matrix."""
+    """Rounded: ``weight`` int8 [N, K] and ``scale`` float64 [N], so that weight * scale is near the float matrix."""
 
     weight: npt.NDArray[np.int8]
     scale: F64
 
 
-def quantise_rows(matrix: F64) -> Rows:
-    """Rounds each row to |w| <= 63 with the scale, among a few, of the least squared error."""
+def quantise_rows(matrix: F64, limit: int = q.WEIGHT_MAX) -> Rows:
+    """Rounds each row to |w| <= ``limit`` <= 127 with the scale, among a few, of the least squared error."""
     largest = np.maximum(np.abs(matrix).max(axis=1), 1e-8)
-    best_scale, best_error = largest / q.WEIGHT_MAX, np.full(len(matrix), np.inf)
+    best_scale, best_error = largest / limit, np.full(len(matrix), np.inf)
     for ratio in CLIP_RATIOS:
-        scale = ratio * largest / q.WEIGHT_MAX
-        rounded = np.clip(np.rint(matrix / scale[:, None]), -q.WEIGHT_MAX, q.WEIGHT_MAX)
+        scale = ratio * largest / limit
+        rounded = np.clip(np.rint(matrix / scale[:, None]), -limit, limit)
         error = ((rounded * scale[:, None] - matrix) ** 2).sum(axis=1)
         better = error < best_error
         best_scale, best_error = np.where(better, scale, best_scale), np.where(better, error, best_error)
-    rounded = np.clip(np.rint(matrix / best_scale[:, None]), -q.WEIGHT_MAX, q.WEIGHT_MAX)
+    rounded = np.clip(np.rint(matrix / best_scale[:, None]), -limit, limit)
     return Rows(rounded.astype(np.int8), best_scale)
 
 

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine import model_file, model_form
+from fscompress.engine import compact, model_file, model_form
 from fscompress.engine.kinds import KINDS
 from fscompress.engine.model_rules import ModelRule
 from fscompress.errors import FscompressError
@@ -112,6 +112,20 @@ def test_tensors_of_scheme_2() -> None:
     coded = model_form.WIRING | of_form
     known = {name.replace("cell.", "cell.I.") for name in tensor_rows()}
     assert {name: DTYPES[listed[name]] for name in listed} == {k: v for k, v in coded.items() if k not in known}
+
+
+def test_compact_tensors() -> None:
+    """Of one cell that reads the byte: the factors, and a mask and values of each matrix."""
+    listed = {
+        cells[1].strip("`"): DTYPES[cells[2]] for cells in rows(section("2.3 Compact cells of model scheme 2"), 5)[1:]
+    }
+    form = model_form.Form("fast-grnn", sequential(1, 1), (30,))
+    whole = {name: dtype for name, dtype in form.dtypes().items() if name.startswith("cell.0.")}
+    factors = compact.stored_dtypes(whole, {"cell.0.factor": None})
+    masks = compact.stored_dtypes({"cell.0.weight": np.int8}, {"cell.0.weight.mask": None})
+    expected = {name: dtype for name, dtype in factors.items() if name not in whole} | masks
+    named = {re.sub(r"^cell\.0\.weight\.", "M.", name).replace("cell.0.", "cell.I."): d for name, d in expected.items()}
+    assert listed == named
 
 
 def test_metadata_of_scheme_2() -> None:

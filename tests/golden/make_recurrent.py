@@ -1,7 +1,8 @@
 """The golden files of model scheme 2, in v1/recurrent/; called by ``make.py``.
 
-For each kind of cell a model in one of the architectures, briefly trained, and a text that it has coded; and model
-files that every reader must refuse.  The models are kept in one compressed archive, since their tables are the same.
+For each kind of cell a model in one of the architectures, briefly trained, and for each compact form of cells; a text
+that each has coded; and model files that every reader must refuse.  The models are kept in one compressed archive,
+since their tables are the same; one that it holds is not made again.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,9 @@ from fscompress.engine.kinds import FAST_GRNN, KINDS
 from fscompress.engine.model_file import parse_model, write_model
 from fscompress.engine.model_form import RECURRENT, Form, wiring_tensors
 from fscompress.engine.reference import ReferenceEngine
-from fscompress.model.config import FS_RNN, SEQUENTIAL, STACKED, TORCH_LSTM, ModelConfig
+from fscompress.model.config import FS_RNN, PIECEWISE, SEQUENTIAL, STACKED, TORCH_LSTM, ModelConfig
 from fscompress.wiring import sequential
+from tests.golden.make_compact import LARGE, SIZE, rejected_compact
 from tests.golden.make_models import smallest, write_rejected
 from tests.helpers import GOLDEN, encode
 
@@ -34,33 +37,56 @@ ARCHITECTURES = {
     "fast-rnn": STACKED,
     "fast-grnn": FS_RNN,
 }
+CONFIGS = {
+    kind: ModelConfig(12, 10 if architecture == FS_RNN else 0, 2, 6, cell=kind, architecture=architecture)
+    for kind, architecture in ARCHITECTURES.items()
+} | {
+    "sparse": ModelConfig(24, 0, 1, 8, cell="gru", architecture=SEQUENTIAL),
+    "low-rank": ModelConfig(24, 20, 2, 6, rank=3),  # the network of scheme 1, which has no compact cells
+    "sparse-factors": ModelConfig(64, 0, 1, 8, cell=FAST_GRNN, architecture=SEQUENTIAL, rank=16, gates=PIECEWISE),
+}
+SPARSITY = {"sparse": 0.7, "sparse-factors": 0.5}
 UPDATES, RATE = 150, 0.006
-LEVELS = ("fast", "fast", "fast", "fast", "fast", "normal")
+LEVELS = ("fast", "fast", "fast", "fast", "fast", "normal", "fast", "fast", "normal")
 UNITS = 8  # with which a logit can reach 2^30
 TOP = (1 << 31) - 1
 
 
-def golden_model(kind: str) -> IntegerModel:
-    """The model of that kind of cell."""
+def golden_data(name: str) -> bytes:
+    """The file of the model of that kind of cell, or with compact cells of that form."""
     with tarfile.open(MODELS) as archive:
-        file = archive.extractfile(f"{kind}.safetensors")
+        file = archive.extractfile(f"{name}.safetensors")
         assert file
-        return parse_model(file.read())
+        return file.read()
+
+
+def golden_model(name: str) -> IntegerModel:
+    """The same, read."""
+    return parse_model(golden_data(name))
 
 
 def make_models(primer: bytes) -> None:
-    """Trains and exports all of them: minutes."""
+    """Trains and exports all of them that the archive does not hold yet: minutes."""
     from fscompress.export.export import ExportSettings, export_model
+    from fscompress.training.sparsity import largest
     from tests.golden.train import train
 
     FOLDER.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(MODELS) if MODELS.exists() else nullcontext() as archive:
+        files = {name: golden_data(name) for name in CONFIGS if archive and f"{name}.safetensors" in archive.getnames()}
+    for name, config in CONFIGS.items():
+        if name in files:
+            continue
+        trained = train(config, UPDATES, RATE).state_dict()
+        for key, tensor in trained.items():
+            if name in SPARSITY and key.endswith((".weight", ".left", ".right")) and key.startswith("cells."):
+                tensor *= largest(tensor, SPARSITY[name])
+        weights = {key: tensor.double().numpy() for key, tensor in trained.items()}
+        settings = ExportSettings(name, f"test model, {config.architecture}, trained for seconds", primer)
+        files[name] = export_model(weights, config, settings)
     with tarfile.open(MODELS, "w:xz") as archive:
-        for kind, architecture in ARCHITECTURES.items():
-            config = ModelConfig(12, 10 if architecture == FS_RNN else 0, 2, 6, cell=kind, architecture=architecture)
-            trained = train(config, UPDATES, RATE).state_dict()
-            weights = {name: tensor.double().numpy() for name, tensor in trained.items()}
-            settings = ExportSettings(kind, f"test model, {architecture}, trained for seconds", primer)
-            data, entry = export_model(weights, config, settings), tarfile.TarInfo(f"{kind}.safetensors")
+        for name, data in files.items():
+            entry = tarfile.TarInfo(f"{name}.safetensors")
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
 
@@ -155,16 +181,17 @@ def rejected_models() -> list[tuple[str, bytes, str]]:
 def write_files(plain: bytes) -> None:
     """Writes the coded texts and the models to refuse, with the models as they are, and the manifest."""
     accepted = []
-    for level, kind in zip(LEVELS, ARCHITECTURES, strict=True):
-        model = golden_model(kind)
+    for level, name in zip(LEVELS, CONFIGS, strict=True):
+        model = golden_model(name)
         data = encode(plain, [model], level, block_log2=10)
-        (FOLDER / f"{kind}.fsc").write_bytes(data)
+        (FOLDER / f"{name}.fsc").write_bytes(data)
         digests = {"sha256": hashlib.sha256(data).hexdigest(), "model": model.id.hex()}
-        accepted.append({"name": kind, "level": level, "length": len(data), **digests})
+        accepted.append({"name": name, "level": level, "length": len(data), **digests})
+    compact = rejected_compact(base(SIZE), base(LARGE), described(base()))
     manifest = {
         "plain_length": len(plain),
         "plain_sha256": hashlib.sha256(plain).hexdigest(),
         "accept": accepted,
-        "reject": write_rejected(FOLDER / "reject", rejected_models()),
+        "reject": write_rejected(FOLDER / "reject", rejected_models() + compact),
     }
     (FOLDER / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

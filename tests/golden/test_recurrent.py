@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from safetensors.numpy import load
 
 from fscompress.engine import IntegerModel
 from fscompress.engine.base import check_canary
@@ -16,7 +17,7 @@ from fscompress.engine.model_rules import ModelRule
 from fscompress.engine.reference import ReferenceEngine
 from fscompress.errors import FscompressError
 from tests.golden.make import LONG
-from tests.golden.make_recurrent import FOLDER, LEVELS, MODELS, golden_model
+from tests.golden.make_recurrent import CONFIGS, FOLDER, LEVELS, MODELS, golden_data, golden_model
 from tests.helpers import decode, encode
 
 MANIFEST: dict[str, Any] = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
@@ -35,7 +36,8 @@ def data(entry: dict[str, Any]) -> bytes:
 
 def test_manifest_lists_all_files_and_no_others() -> None:
     names = [entry["name"] for entry in MANIFEST["accept"]]
-    assert names == list(KINDS)
+    assert names == list(CONFIGS)
+    assert {model_of(name).kind for name in names} == KINDS.keys()
     assert {entry["level"] for entry in MANIFEST["accept"]} == set(LEVELS)
     expected = {f"{name}.fsc" for name in names} | {MODELS.name, "manifest.json", "reject"}
     assert {path.name for path in FOLDER.iterdir()} == expected
@@ -47,7 +49,8 @@ def test_manifest_lists_all_files_and_no_others() -> None:
 def test_files_are_those_of_the_manifest(entry: dict[str, Any]) -> None:
     assert (len(data(entry)), hashlib.sha256(data(entry)).hexdigest()) == (entry["length"], entry["sha256"])
     assert model_of(entry["name"]).id.hex() == entry["model"]
-    assert model_of(entry["name"]).kind == entry["name"]
+    assert model_of(entry["name"]).kind == CONFIGS[entry["name"]].cell
+    assert model_of(entry["name"]).wiring == CONFIGS[entry["name"]].wiring
     assert entry["length"] < MANIFEST["plain_length"]
 
 
@@ -71,6 +74,24 @@ def test_refuses_models(entry: dict[str, Any]) -> None:
         check_canary(ReferenceEngine(parse_model(found)), parse_model(found), "reference")
     assert type(caught.value) is rule.error
     assert str(caught.value).endswith(f"[{rule.code}]")
+
+
+@pytest.mark.parametrize(
+    ("name", "compact"),
+    [
+        ("sparse", {"weight.mask", "weight.values", "input.weight.mask", "input.weight.values"}),
+        ("low-rank", {"left", "right", "factor", "input.factor"}),
+        (
+            "sparse-factors",
+            {"left.mask", "left.values", "right.mask", "right.values", "factor", "input.factor"},
+        ),
+    ],
+)
+def test_compact_cells_are_compact(name: str, compact: set[str]) -> None:
+    tensors = load(golden_data(name))
+    found = {key.removeprefix("cell.0.") for key in tensors if key.startswith("cell.0.")}
+    assert compact <= found
+    assert not found & {"weight", "input.weight"}
 
 
 def test_every_rule_on_what_a_file_holds_has_a_model() -> None:

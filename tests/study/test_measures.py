@@ -12,11 +12,12 @@ from fscompress.corpora import open_corpus
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
 from fscompress.study.cells import scalars
+from fscompress.study.fastgrnn import exported
 from fscompress.study.outcome import Curve, Outcome, Picture, order_remark
 from fscompress.study.positions import word_positions
 from fscompress.study.runs import Runs, Trained
 from fscompress.study.settings import SETTINGS, Setting
-from fscompress.study.size import stored_bytes
+from fscompress.study.size import model_bytes, stored_bytes
 from fscompress.study.states import LANES, cell_names, change_rates, first_cells, gradient_norms
 from fscompress.training.config import Preset, TrainConfig
 from fscompress.training.window import make_window
@@ -174,6 +175,22 @@ def test_a_model_is_trained_once(tmp_path):
     assert first.folder == tmp_path / "runs" / "a-b-3-steps"
     assert first.curve()[0] == [32e-6]
     assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), again.model.parameters(), strict=True))
+
+
+def test_exported_bytes_are_those_of_the_file(tmp_path):
+    (tmp_path / "text").write_bytes(TEXT.tobytes() * 3)
+    shape = ModelConfig(48, 0, 1, 8, cell="fast-grnn", architecture="sequential", rank=6)
+    preset = Preset(shape, TrainConfig(batch=4, window=8))
+    setting = Setting("tiny", {}, {}, {}, {"a": preset}, 3, 500, compiled=False)
+    runs = Runs(
+        setting, open_corpus(str(tmp_path / "text")), tmp_path / "runs", lambda t: t.fit(print, bool), device="cpu"
+    )
+    trained = runs.trained("a", preset)
+    found = exported(trained, TEXT[:900].tobytes())
+    vectors = 4 * (2 * 48 + 2 * 48 + 2 * 48 + 1 + 2)  # multipliers, scales of factors, biases, zoneout, scalars
+    assert found.cell_bytes == 48 * 6 + 6 * (8 + 48) + vectors
+    assert found.file_bytes == model_bytes(trained)[0]
+    assert found.speed > 0
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
