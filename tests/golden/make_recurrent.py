@@ -40,12 +40,17 @@ UNITS = 8  # with which a logit can reach 2^30
 TOP = (1 << 31) - 1
 
 
-def golden_model(kind: str) -> IntegerModel:
-    """The model of that kind of cell."""
+def golden_file(kind: str) -> bytes:
+    """The file of the model of that kind of cell."""
     with tarfile.open(MODELS) as archive:
         file = archive.extractfile(f"{kind}.safetensors")
         assert file
-        return parse_model(file.read())
+        return file.read()
+
+
+def golden_model(kind: str) -> IntegerModel:
+    """That model."""
+    return parse_model(golden_file(kind))
 
 
 def make_models(primer: bytes) -> None:
@@ -65,9 +70,9 @@ def make_models(primer: bytes) -> None:
             archive.addfile(entry, io.BytesIO(data))
 
 
-def described(tensors: dict[str, Any]) -> dict[str, str]:
-    """Metadata of a model of cells ``fast-grnn`` with these tensors."""
-    metadata = {"name": "smallest", "output_shift": "31", "canary_hash": "", "cell": FAST_GRNN}
+def described(tensors: dict[str, Any], kind: str = FAST_GRNN) -> dict[str, str]:
+    """Metadata of a model of cells of that kind with these tensors."""
+    metadata = {"name": "smallest", "output_shift": "31", "canary_hash": "", "cell": kind}
     model = parse_model(write_model(tensors, metadata, RECURRENT))
     return metadata | {"canary_hash": canary_hash(ReferenceEngine(model), model.canary)}
 
