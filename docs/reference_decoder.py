@@ -469,11 +469,11 @@ class Network:
             y = norm(x, *(of_all[:4] for of_all in parameters)).swapaxes(0, 1)
         else:
             y = (x + m[prefix + "bias"]).swapaxes(0, 1)
-        if c is not None:
+        if c is not None:  # rows f, i, o, g
             c = saturated(sigmoid(y[0]) * c + 2 * sigmoid(y[1]) * tanh(y[3]) + 2**14 >> 15, 2**24 - 1)
             inner = norm(c[:, None], *(of_all[4:] for of_all in parameters))[:, 0] if kind == "lstm" else c + 2**6 >> 7
             return [sigmoid(y[2]) * tanh(inner) + 2**15 >> 16, c]
-        if kind == "gru":
+        if kind == "gru":  # rows r, z, W_n x, U_n h
             n, z = tanh(y[2] + (sigmoid(y[0]) * y[3] + 2**14 >> 15)), sigmoid(y[1])
             return [(2**15 - z) * n + 2 * z * h + 2**15 >> 16]
         if kind == "rnn":
