@@ -55,7 +55,7 @@ def test_random_models(kind: str, shape: Any, sizes: Any, seed: int, keep: Any, 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_states_stay_within_their_bounds(kind: str) -> None:
-    """Extreme tensors, no zoneout, from states at the ends, which h reaches again and c leaves and nears again."""
+    """Extreme tensors, no zoneout, from states at the ends."""
     for seed in range(2):
         model = synthetic_of(kind, sequential(15, 2), seed, (0, 0), extreme=True)
         largest = test_equality.check_equal(model, random_rows(3, 100, seed))

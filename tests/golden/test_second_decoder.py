@@ -90,7 +90,7 @@ def test_decodes_with_models_of_scheme_2(entry: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {LSTM}))
 def test_computes_what_no_golden_model_holds(kind: str) -> None:
-    """Other shifts, zoneout, scalars and states: the canary of the first reference holds for the second decoder."""
+    """Other shifts, zoneout, scalars and states: its canary is that of the reference, or the model would be refused."""
     rng = np.random.default_rng(5)
     tensors = {name: tensor.copy() for name, tensor in load(golden_file(kind)).items()}
     tensors["places"][:, 3] = shifts = rng.integers(q.LOWEST_SHIFT, q.PRODUCT_SHIFT, len(tensors["places"]))
