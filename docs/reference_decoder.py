@@ -388,7 +388,7 @@ class Model:
         wiring = expected_wiring(length(tensors, "places", 0, 64), length(tensors, "groups", 0, 64))
         check_tensors(tensors, wiring)
         self.places, groups, (first, last) = (tensors[name].tolist() for name in wiring)
-        require(all(self.is_allowed(*place, len(groups)) for place in self.places), "M10")
+        require(all(self.is_allowed(place, len(groups)) for place in self.places), "M10")
         require(self.places[0][2] == 1 and first <= last, "M10")
         self.n_groups, self.read_out = len(groups), range(first, last + 1)
         n_read_out = sum(groups[first : last + 1])
@@ -400,8 +400,9 @@ class Model:
         self.tensors = {name: tensor.astype(np.int64) for name, tensor in tensors.items()}
         require(all(abs(self[f"initial.{j}"][0]).max() <= 2**14 for j in range(self.n_groups)), "M10")
 
-    def is_allowed(self, group: int, source: int, reads: int, shift: int, n_groups: int) -> bool:
+    def is_allowed(self, place: list[int], n_groups: int) -> bool:
         """Whether this is a row of `places`."""
+        group, source, reads, shift = place
         sources = {-1, group - 1, group + 1} & set(range(-1, n_groups))
         shifts = range(32 if self.kind == "lstm" else 16, 33)
         return 0 <= group < n_groups and source in sources and reads in (0, 1) and shift in shifts
