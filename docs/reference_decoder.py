@@ -16,6 +16,8 @@ import struct
 import sys
 import zlib
 from bisect import bisect_left
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -278,79 +280,192 @@ def read_safetensors(data: bytes) -> tuple[dict[str, str], dict[str, Any]]:
     return metadata, tensors
 
 
-def expected_tensors(n_cells: int, e: int, f: int, s: int) -> dict[str, tuple[str, tuple[int, ...], int, int]]:
-    """The table of I2: type, shape, least and largest value of each tensor."""
-    expected: dict[str, tuple[str, tuple[int, ...], int, int]] = {
+# I2.2: of each kind of cells G, the rows of the bias, the parts of a state, the normalisations and the scalars.
+KINDS = {
+    "lstm": (4, 5, 2, 5, 0),
+    "lstm-plain": (4, 4, 2, 0, 0),
+    "gru": (4, 4, 1, 0, 0),
+    "rnn": (1, 1, 1, 0, 0),
+    "fast-rnn": (1, 1, 1, 0, 2),
+    "fast-grnn": (1, 2, 1, 0, 2),
+}
+SCHEME_2_NAMES = {"initial.fast": "initial.0", "initial.slow": "initial.1"}
+SCHEME_2_NAMES |= {f"input.{part}": f"cell.0.input.{part}" for part in ("weight", "multiplier")}
+Expected = dict[str, tuple[str, tuple[int, ...], int, int]]  # type, shape, least and largest value of each tensor
+
+
+def length(tensors: dict[str, Any], name: str, axis: int, most: int) -> int:
+    """Of an axis, but in 1..most: of a tensor that is missing or has another length, the shape is then not expected."""
+    shape = tensors[name].shape if name in tensors else ()
+    return min(max(shape[axis] if shape else 0, 1), most)
+
+
+def as_scheme_2(tensors: dict[str, Any], n_cells: int) -> dict[str, Any]:
+    """I2.2: the tensors of a file of scheme 1 under the names of scheme 2, of which it is a special case."""
+    require(not tensors.keys() & {"places", "groups", "read_out", *SCHEME_2_NAMES.values()}, "M07")
+    tensors = {SCHEME_2_NAMES.get(name, name): tensor for name, tensor in tensors.items()}
+    places = [(0, -1, 1, 32), (1, 0, 0, 32), (0, 1, 0, 32)] + [(0, -1, 0, 32)] * (n_cells - 3)
+    groups = [length(tensors, f"initial.{j}", -1, 4096) for j in (0, 1)]
+    wiring = {"places": places, "groups": groups, "read_out": (0, 0)}
+    return tensors | {name: np.array(values, "<i4") for name, values in wiring.items()}
+
+
+def expected_wiring(n_cells: int, n_groups: int) -> Expected:
+    """I2.2: the tensors that say what others there are."""
+    return {
+        "places": ("<i4", (n_cells, 4), -1, 64),
+        "groups": ("<i4", (n_groups,), 1, 4096),
+        "read_out": ("<i4", (2,), 0, n_groups - 1),
+    }
+
+
+def expected_tensors(kind: str, places: list[list[int]], groups: list[int], n_read_out: int, e: int) -> Expected:
+    """The tables of I2 and I2.2."""
+    g, n_biases, n_parts, n_norms, n_scalars = KINDS[kind]
+    expected: Expected = {
         "embedding": ("<i1", (256, e), -128, 127),
-        "input.weight": ("<i1", (4 * f, e), -63, 63),
-        "input.multiplier": ("<i4", (4 * f,), 1, TOP),
-        "output.weight": ("<i1", (256, f), -63, 63),
+        "output.weight": ("<i1", (256, n_read_out), -63, 63),
         "output.multiplier": ("<i4", (256,), 1, TOP),
         "output.bias": ("<i4", (256,), -(2**24), 2**24),
         "table.sigmoid": ("<i2", (8192,), 0, 32767),
         "table.tanh": ("<i2", (8192,), -32767, 32767),
         "table.exp2": ("<i4", (1024,), 1, 2**22),
-        "initial.fast": ("<i4", (2, f), 1 - 2**24, 2**24 - 1),
-        "initial.slow": ("<i4", (2, s), 1 - 2**24, 2**24 - 1),
         "canary": ("<u1", (256,), 0, 255),
     }
-    for i in range(n_cells):
-        h, width = (s, f + s) if i == 1 else (f, f + s if i == 2 else f)
+    expected |= {f"initial.{j}": ("<i4", (n_parts, h), 1 - 2**24, 2**24 - 1) for j, h in enumerate(groups)}
+    for i, (group, source, reads, _) in enumerate(places):
+        prefix, h = f"cell.{i}.", groups[group]
         expected |= {
-            f"cell.{i}.weight": ("<i1", (4 * h, width), -63, 63),
-            f"cell.{i}.multiplier": ("<i4", (4 * h,), 1, TOP),
-            f"cell.{i}.epsilon": ("<i8", (5,), 1, 2**48),
-            f"cell.{i}.gain": ("<i4", (5, h), -TOP, TOP),
-            f"cell.{i}.bias": ("<i4", (5, h), -(2**20), 2**20),
-            f"cell.{i}.keep": ("<i4", (2,), 0, 2**15),
+            prefix + "weight": ("<i1", (g * h, (groups[source] if source >= 0 else 0) + h), -63, 63),
+            prefix + "multiplier": ("<i4", (g * h,), 1, TOP),
+            prefix + "bias": ("<i4", (n_biases, h), -(2**20), 2**20),
+            prefix + "keep": ("<i4", (n_parts,), 0, 2**15),
         }
+        if reads:
+            expected[prefix + "input.weight"] = ("<i1", (g * h, e), -63, 63)
+            expected[prefix + "input.multiplier"] = ("<i4", (g * h,), 1, TOP)
+        if n_norms:
+            expected[prefix + "epsilon"] = ("<i8", (n_norms,), 1, 2**48)
+            expected[prefix + "gain"] = ("<i4", (n_norms, h), -TOP, TOP)
+        if n_scalars:
+            expected[prefix + "scalars"] = ("<i4", (n_scalars,), 0, 2**15)
     return expected
 
 
+def check_tensors(tensors: dict[str, Any], expected: Expected) -> None:
+    require(expected.keys() <= tensors.keys(), "M06")
+    require(all(tensors[name].dtype == row[0] for name, row in expected.items()), "M08")
+    require(all(tensors[name].shape == row[1] for name, row in expected.items()), "M09")
+    filled = {n: row for n, row in expected.items() if tensors[n].size}
+    require(all(row[2] <= tensors[n].min() and tensors[n].max() <= row[3] for n, row in filled.items()), "M10")
+
+
+def unpack_sparse(tensors: dict[str, Any], name: str, shape: tuple[int, ...]) -> None:
+    """I2.3: puts a matrix in the place of its mask and values, if it has them."""
+    mask, values = f"{name}.mask", f"{name}.values"
+    if mask in tensors:
+        require(name not in tensors, "M07")
+        check_tensors(tensors, {mask: ("<u1", (shape[0], -(-shape[1] // 8)), 0, 255)})
+        bits = np.unpackbits(tensors.pop(mask), axis=1)
+        check_tensors(tensors, {values: ("<i1", (int(bits.sum()),), -128, 127)})
+        require(not bits[:, shape[1] :].any() and tensors[values].all(), "M10")
+        tensors[name] = np.zeros(shape, "<i1")
+        tensors[name][bits[:, : shape[1]] == 1] = tensors.pop(values)
+
+
+def multiply_out(tensors: dict[str, Any], prefix: str, expected: Expected) -> None:
+    """I2.3: puts the matrices of a cell, whose rows of `expected` are given, in the place of its factors."""
+    require(not expected.keys() & tensors.keys(), "M07")
+    right = prefix + ("right.mask" if prefix + "right.mask" in tensors else "right")
+    rank, rows = length(tensors, right, 0, 4096), next(iter(expected.values()))[1][0]
+    shapes = {"left": (rows, rank), "right": (rank, sum(row[1][1] for row in expected.values()))}
+    for name, shape in shapes.items():
+        unpack_sparse(tensors, prefix + name, shape)
+    check_tensors(tensors, {prefix + name: ("<i1", shape, -128, 127) for name, shape in shapes.items()})
+    sums, first = tensors.pop(prefix + "left").astype(np.int64) @ tensors.pop(prefix + "right"), 0
+    for name, row in expected.items():
+        factor = name.removesuffix("weight") + "factor"
+        check_tensors(tensors, {factor: ("<i4", (rows,), 1, TOP)})
+        part, first = sums[:, first : first + row[1][1]], first + row[1][1]
+        tensors[name] = saturated(part * tensors.pop(factor)[:, None].astype(np.int64) + 2**31 >> 32, 63).astype("<i1")
+
+
+def expand(tensors: dict[str, Any], n_cells: int, expected: Expected) -> None:
+    """I2.3: puts all matrices of cells in the place of their compact forms."""
+    n_weights = 0
+    for prefix in (f"cell.{i}." for i in range(n_cells)):
+        names = [name for name in (prefix + "input.weight", prefix + "weight") if name in expected]
+        n_weights += sum(math.prod(expected[name][1]) for name in names)
+        require(n_weights <= 2**30, "M09")
+        if prefix + "factor" in tensors:
+            multiply_out(tensors, prefix, {name: expected[name] for name in names})
+        for name in names:
+            unpack_sparse(tensors, name, expected[name][1])
+
+
 class Model:
-    """The tensors of a model file as int64, its input table, and its promises checked (I2.1)."""
+    """The tensors of a model file as int64, its input tables, and its promises checked (I2.1)."""
 
     def __init__(self, data: bytes) -> None:
         require(len(data) <= 2**30, "M01")
         metadata, tensors = read_safetensors(data)
-        require(metadata.get("architecture") == "fs-lstm" and "scheme" in metadata, "M03")
-        require(metadata["scheme"] == "1", "M04")
-        require({"name", "n_cells", "output_shift", "canary_hash"} <= metadata.keys(), "M05")
-        self.n_cells, self.output_shift = (
+        require(metadata.get("architecture") in ("fs-lstm", "recurrent") and "scheme" in metadata, "M03")
+        first = metadata["architecture"] == "fs-lstm"
+        require(metadata["scheme"] == ("1" if first else "2"), "M04")
+        metadata |= {"cell": "lstm"} if first else {"n_cells": "3"}
+        require({"name", "cell", "n_cells", "output_shift", "canary_hash"} <= metadata.keys(), "M05")
+        n_cells, self.output_shift = (
             int(word) if word.isdecimal() and word.isascii() and len(word) < 5 else 0
             for word in (metadata["n_cells"], metadata["output_shift"])
         )
-        require(3 <= self.n_cells <= 64 and 16 <= self.output_shift <= 32 and is_name(metadata["name"].encode()), "M05")
+        self.kind = metadata["cell"]
+        require(3 <= n_cells <= 64 and 16 <= self.output_shift <= 32, "M05")
+        require(self.kind in KINDS and is_name(metadata["name"].encode()), "M05")
         self.id = hashlib.sha256(data).digest()[:8]
-        self.check_tensors(tensors)
-        self.tensors = {name: tensor.astype(np.int64) for name, tensor in tensors.items()}
-        self.table = self["embedding"] @ self["input.weight"].T * self["input.multiplier"] >> 32  # I3
+        self.check(as_scheme_2(tensors, n_cells) if first else tensors, compact=not first)
+        self.tables = [self.input_table(i) for i in range(len(self.places))]
         self.check_bounds()
         self.check_canary(metadata["canary_hash"])
 
-    def check_tensors(self, tensors: dict[str, Any]) -> None:
-        names = expected_tensors(self.n_cells, 1, 1, 1)
-        require(names.keys() <= tensors.keys(), "M06")
-        require(tensors.keys() <= names.keys(), "M07")
-        require(all(tensors[name].dtype == names[name][0] for name in names), "M08")
-        e, f, s = (
-            tensors[name].shape[-1] if tensors[name].ndim == 2 else 0
-            for name in ("embedding", "initial.fast", "initial.slow")
-        )
-        require(all(1 <= size <= 4096 for size in (e, f, s)), "M09")
-        expected = expected_tensors(self.n_cells, e, f, s)
-        require(all(tensors[name].shape == row[1] for name, row in expected.items()), "M09")
-        require(all(row[2] <= tensors[n].min() and tensors[n].max() <= row[3] for n, row in expected.items()), "M10")
-        hidden = [tensors[name][0] for name in ("initial.fast", "initial.slow")]
-        require(all(abs(h).max() <= 2**14 for h in hidden), "M10")
+    def check(self, tensors: dict[str, Any], compact: bool) -> None:
+        """I2, I2.2 and, where it may be, I2.3."""
+        wiring = expected_wiring(length(tensors, "places", 0, 64), length(tensors, "groups", 0, 64))
+        check_tensors(tensors, wiring)
+        self.places, groups, (first, last) = (tensors[name].tolist() for name in wiring)
+        require(all(self.is_allowed(place, len(groups)) for place in self.places), "M10")
+        require(self.places[0][2] == 1 and first <= last, "M10")
+        self.n_groups, self.read_out = len(groups), range(first, last + 1)
+        n_read_out = sum(groups[first : last + 1])
+        require(n_read_out <= 65536, "M09")
+        e = length(tensors, "embedding", -1, 4096)
+        expected = wiring | expected_tensors(self.kind, self.places, groups, n_read_out, e)
+        if compact:
+            expand(tensors, len(self.places), expected)
+        require(tensors.keys() <= expected.keys(), "M07")
+        check_tensors(tensors, expected)
+        self.tensors = {name: tensor.astype(np.int64) for name, tensor in tensors.items()}
+        require(all(abs(self[f"initial.{j}"][0]).max() <= 2**14 for j in range(self.n_groups)), "M10")
+
+    def is_allowed(self, place: list[int], n_groups: int) -> bool:
+        """Whether this is a row of `places`."""
+        group, source, reads, shift = place
+        sources = {-1, group - 1, group + 1} & set(range(-1, n_groups))
+        shifts = range(32 if self.kind == "lstm" else 16, 33)
+        return 0 <= group < n_groups and source in sources and reads in (0, 1) and shift in shifts
+
+    def input_table(self, i: int) -> Any:
+        """I3, shape 256, GH; zeros where the cell does not read the byte."""
+        if not self.places[i][2]:
+            return np.zeros((256, 1), np.int64)
+        prefix = f"cell.{i}.input."
+        return self["embedding"] @ self[prefix + "weight"].T * self[prefix + "multiplier"] >> self.places[i][3]
 
     def check_bounds(self) -> None:
         """I9."""
-        require(abs(self.table).max() < 2**24, "M10")
-        for i in range(self.n_cells):
-            reach = 127 * abs(self[f"cell.{i}.weight"]).sum(1) * self[f"cell.{i}.multiplier"] >> 32
-            reach += 1 + (abs(self.table).max(0) if i == 0 else 0)
-            require(reach.max() < 2**24, "M11")
+        require(all(abs(table).max() < 2**24 for table in self.tables), "M10")
+        for i, (table, place) in enumerate(zip(self.tables, self.places, strict=True)):
+            reach = 127 * abs(self[f"cell.{i}.weight"]).sum(1) * self[f"cell.{i}.multiplier"] >> place[3]
+            require((reach + 1 + abs(table).max(0)).max() < 2**24, "M11")
         reach = 127 * abs(self["output.weight"]).sum(1) * self["output.multiplier"] >> self.output_shift
         require((reach + 1 + abs(self["output.bias"])).max() < 2**30, "M12")
 
@@ -368,46 +483,57 @@ class Model:
 
 
 class Network:
-    """The states of a model's fast and slow units for each lane: h and c of shape lanes, H."""
+    """The state of each group of cells for each lane: h, and c where the kind has it, of shape lanes, H."""
 
     def __init__(self, model: Model, n_lanes: int) -> None:
         self.model = model
-        self.fast, self.slow = (
-            [np.repeat(model[name][i][None], n_lanes, 0) for i in (0, 1)] for name in ("initial.fast", "initial.slow")
-        )
+        self.states = [
+            [np.repeat(part[None], n_lanes, 0) for part in model[f"initial.{j}"]] for j in range(model.n_groups)
+        ]
 
     def read(self, byte_values: list[int]) -> None:
         """I4: all cells read a byte of each of the first lanes; lanes without one are finished."""
-        for state in (self.fast, self.slow):
-            state[:] = [part[: len(byte_values)] for part in state]
-        table = self.model.table[byte_values]
-        self.fast = self.cell(0, [self.fast], self.fast, table)
-        self.slow = self.cell(1, [self.fast, self.slow], self.slow, 0)
-        self.fast = self.cell(2, [self.slow, self.fast], self.fast, 0)
-        for i in range(3, self.model.n_cells):
-            self.fast = self.cell(i, [self.fast], self.fast, 0)
+        m = self.model
+        self.states = [[part[: len(byte_values)] for part in state] for state in self.states]
+        for i, (group, source, _, shift) in enumerate(m.places):
+            prefix, old = f"cell.{i}.", self.states[group]
+            z = self.eight_bits([group] if source < 0 else [source, group])
+            x = (z @ m[prefix + "weight"].T * m[prefix + "multiplier"] >> shift) + m.tables[i][byte_values]
+            new = self.cell(prefix, x.reshape(len(x), -1, old[0].shape[1]), *old)
+            kept = zip(new, old, m[prefix + "keep"], strict=True)
+            self.states[group] = [a + ((b - a) * keep >> 15) for a, b, keep in kept]
 
-    def cell(self, i: int, read: list[list[Any]], old: list[Any], table: Any) -> list[Any]:
-        m, prefix = self.model, f"cell.{i}."
-        z = np.concatenate([eight_bits(h) for h, _ in read], axis=1)
-        x = (z @ m[prefix + "weight"].T * m[prefix + "multiplier"] >> 32) + table
-        epsilon, gain, bias = m[prefix + "epsilon"], m[prefix + "gain"], m[prefix + "bias"]
-        gates = norm(x.reshape(len(x), 4, -1), epsilon[:4], gain[:4], bias[:4])
-        (f, i_, o), g = self.looked_up("sigmoid", gates[:, :3]).swapaxes(0, 1), self.looked_up("tanh", gates[:, 3])
-        h, c = old
-        new_c = saturated(f * c + 2 * i_ * g + 2**14 >> 15, 2**24 - 1)
-        new_h = norm(new_c[:, None], epsilon[4:], gain[4:], bias[4:])[:, 0]
-        new_h = o * self.looked_up("tanh", new_h) + 2**15 >> 16
-        keep_h, keep_c = m[prefix + "keep"]
-        return [new_h + ((h - new_h) * keep_h >> 15), new_c + ((c - new_c) * keep_c >> 15)]
+    def eight_bits(self, groups: Sequence[int]) -> Any:
+        """The h8 of groups, side by side."""
+        return np.concatenate([self.states[j][0] * 127 + 2**13 >> 14 for j in groups], axis=1)
 
-    def looked_up(self, table: str, y: Any) -> Any:
-        return self.model["table." + table][np.minimum(np.maximum(y + 4096, 0), 8191)]
+    def cell(self, prefix: str, x: Any, h: Any, c: Any = None) -> list[Any]:
+        """I4, steps 2 to 5, or I4.1: the new h, and c, from x of shape lanes, G, H."""
+        m, kind = self.model, self.model.kind
+        sigmoid, tanh = (partial(looked_up, m["table." + name]) for name in ("sigmoid", "tanh"))
+        if kind == "lstm":
+            parameters = [m[prefix + name] for name in ("epsilon", "gain", "bias")]
+            y = norm(x, *(of_all[:4] for of_all in parameters)).swapaxes(0, 1)
+        else:
+            y = (x + m[prefix + "bias"]).swapaxes(0, 1)
+        if c is not None:  # rows f, i, o, g
+            c = saturated(sigmoid(y[0]) * c + 2 * sigmoid(y[1]) * tanh(y[3]) + 2**14 >> 15, 2**24 - 1)
+            inner = norm(c[:, None], *(of_all[4:] for of_all in parameters))[:, 0] if kind == "lstm" else c + 2**6 >> 7
+            return [sigmoid(y[2]) * tanh(inner) + 2**15 >> 16, c]
+        if kind == "gru":  # rows r, z, W_n x, U_n h
+            n, z = tanh(y[2] + (sigmoid(y[0]) * y[3] + 2**14 >> 15)), sigmoid(y[1])
+            return [(2**15 - z) * n + 2 * z * h + 2**15 >> 16]
+        if kind == "rnn":
+            return [tanh(y[0]) + 1 >> 1]
+        w, u = m[prefix + "scalars"]  # alpha and beta, or zeta and nu
+        if kind == "fast-grnn":
+            w, u = (w * (2**15 - sigmoid(y[0])) + 2**14 >> 15) + u, sigmoid(y[0])
+        return [saturated(w * tanh(y[-1]) + 2 * u * h + 2**15 >> 16, 2**14)]
 
     def trees(self, n_lanes: int) -> Any:
         """I6, steps 1 to 3: shape lanes, 512."""
         m = self.model
-        logit = eight_bits(self.fast[0][:n_lanes]) @ m["output.weight"].T
+        logit = self.eight_bits(m.read_out)[:n_lanes] @ m["output.weight"].T
         logit = (logit * m["output.multiplier"] >> m.output_shift) + m["output.bias"]
         below = logit.max(1, keepdims=True) - logit
         tree = np.zeros((n_lanes, 512), np.int64)
@@ -421,8 +547,8 @@ def saturated(a: Any, bound: int) -> Any:
     return np.minimum(np.maximum(a, -bound), bound)
 
 
-def eight_bits(h: Any) -> Any:
-    return h * 127 + 2**13 >> 14
+def looked_up(table: Any, y: Any) -> Any:
+    return table[np.minimum(np.maximum(y + 4096, 0), 8191)]
 
 
 def norm(x: Any, epsilon: Any, gain: Any, bias: Any) -> Any:

@@ -34,7 +34,7 @@ TINY = dataclasses.replace(
     },
     sizes={f"gru {n}": Preset(ModelConfig(n, n, 2, 3, cell="gru"), TRAINING) for n in (4, 5)},
 )
-TEXT = b"it was the best of times, it was the worst of times. " * 80
+TEXT = b"it was the best of times, it was the worst of times. " * 40
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,8 @@ def test_trained_measured_and_exported() -> None:
         assert " m (" in run("list", "text.fsc").stdout
         assert run("decode", "-f", "--model", "./m.safetensors", "text.fsc", "-o", "again").exit_code == 0
         assert Path("again").read_bytes() == TEXT
-    words = ["--level", "fast", "--model", "./m.safetensors", "text"]
+    Path("short").write_bytes(TEXT[:500])
+    words = ["--level", "fast", "--model", "./m.safetensors", "short"]
     assert run("explain", "--bytes", "300", *words).exit_code == 0
     assert run("bench", "--parts", "--runs", "1", *words).exit_code == 0
 
@@ -145,7 +146,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Words of studies that share their runs."""
     pytest.importorskip("matplotlib")
     folder = tmp_path_factory.mktemp("study")
-    (folder / "text").write_bytes(TEXT * 20)
+    (folder / "text").write_bytes(TEXT * 40)
     return [str(folder / "text"), "--steps", "1", "--device", "cpu", "--out", str(folder / "out")]
 
 
@@ -154,7 +155,7 @@ def test_study_refuses_a_text_too_short_to_measure(monkeypatch: pytest.MonkeyPat
     result = run("study", "gradients", "text", "--steps", "2", "-q")
     assert (result.exit_code, result.stderr) == (
         1,
-        "fscompress: the validation part is too short for gradients (got 212 bytes, expected at least 4,096)\n",
+        "fscompress: the validation part is too short for gradients (got 106 bytes, expected at least 4,096)\n",
     )
 
 

@@ -85,8 +85,7 @@ def at(name: str, value: int) -> bytes:
 
 def rejected_models() -> list[tuple[str, bytes, str]]:
     """Name, which begins with the rule's code, bytes and reason."""
-    base, described = smallest()
-    data = changed()
+    base, data = smallest()[0], changed()
     gain, table = base["cell.1.gain"], base["table.exp2"]
     not_finite = np.where(np.arange(5)[:, None] < 4, np.nan, np.inf).astype(np.float32)
     top = (1 << 31) - 1
@@ -103,7 +102,7 @@ def rejected_models() -> list[tuple[str, bytes, str]]:
         ("m02-overlap", with_header(overlapping), "two tensors in one place"),
         ("m02-huge-shape", with_header(huge), "a shape of 2^80 values"),
         ("m03-foreign", save({"x": np.zeros(3, np.float32)}), "a safetensors file of another program"),
-        ("m04-scheme-2", save(base, described | {"architecture": "fs-lstm", "scheme": "2"}), "a scheme to come"),
+        ("m04-scheme-2", data.replace(b'"scheme":"1"', b'"scheme":"2"'), "a scheme to come"),
         ("m05-name-dots", changed(name="../../etc"), "a name that is a path"),
         ("m05-cells-2", changed(n_cells="2"), "a fast cell too few"),
         ("m05-output-shift", changed(output_shift="99"), "a shift of 99"),

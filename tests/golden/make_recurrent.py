@@ -91,9 +91,9 @@ def make_models(primer: bytes) -> None:
             archive.addfile(entry, io.BytesIO(data))
 
 
-def described(tensors: dict[str, Any]) -> dict[str, str]:
-    """Metadata of a model of cells ``fast-grnn`` with these tensors."""
-    metadata = {"name": "smallest", "output_shift": "31", "canary_hash": "", "cell": FAST_GRNN}
+def described(tensors: dict[str, Any], kind: str = FAST_GRNN) -> dict[str, str]:
+    """Metadata of a model of cells of that kind with these tensors."""
+    metadata = {"name": "smallest", "output_shift": "31", "canary_hash": "", "cell": kind}
     model = parse_model(write_model(tensors, metadata, RECURRENT))
     return metadata | {"canary_hash": canary_hash(ReferenceEngine(model), model.canary)}
 

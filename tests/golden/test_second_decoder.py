@@ -6,21 +6,30 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load
 
+from fscompress.engine import arithmetic as q
+from fscompress.engine.kinds import KINDS, LSTM
+from fscompress.engine.model_file import write_model
+from fscompress.engine.model_form import RECURRENT
 from tests.conftest import ROOT
 from tests.golden.make import block, header
+from tests.golden.make_recurrent import FOLDER, described, golden_data
 from tests.helpers import GOLDEN, OTHER, TINY
 
 DECODER = ROOT / "docs" / "reference_decoder.py"
 V1 = GOLDEN / "v1"
 MANIFEST: dict[str, Any] = json.loads((V1 / "manifest.json").read_text(encoding="utf-8"))
+SCHEME_2: dict[str, Any] = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 SLOW = {"mixed-best", "stored-best"}  # seconds each; what remains has each scheme, stored priors and two networks
 
 
@@ -43,7 +52,11 @@ def second() -> ModuleType:
 
 @cache
 def models() -> dict[bytes, Any]:
-    loaded = [second().Model(path.read_bytes()) for path in (TINY, OTHER)]
+    return by_id(path.read_bytes() for path in (TINY, OTHER))
+
+
+def by_id(files: Iterable[bytes]) -> dict[bytes, Any]:
+    loaded = [second().Model(data) for data in files]
     return {model.id: model for model in loaded}
 
 
@@ -68,6 +81,29 @@ def test_decodes(entry: dict[str, Any]) -> None:
     assert (len(plain), hashlib.sha256(plain).hexdigest()) == (entry["plain_length"], entry["plain_sha256"])
 
 
+@pytest.mark.parametrize("entry", SCHEME_2["accept"], ids=lambda entry: entry["name"])
+def test_decodes_with_models_of_scheme_2(entry: dict[str, Any]) -> None:
+    coded = (FOLDER / f"{entry['name']}.fsc").read_bytes()
+    plain = second().decode(coded, by_id([golden_data(entry["name"])]))
+    assert (len(plain), hashlib.sha256(plain).hexdigest()) == (SCHEME_2["plain_length"], SCHEME_2["plain_sha256"])
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {LSTM}))
+def test_computes_what_no_golden_model_holds(kind: str) -> None:
+    """Other shifts, zoneout, scalars and states: its canary is that of the reference, or the model would be refused."""
+    rng = np.random.default_rng(5)
+    tensors = {name: tensor.copy() for name, tensor in load(golden_data(kind)).items()}
+    tensors["places"][:, 3] = shifts = rng.integers(q.LOWEST_SHIFT, q.PRODUCT_SHIFT, len(tensors["places"]))
+    for name, tensor in tensors.items():
+        if name.endswith(("keep", "scalars")):
+            tensor[:] = rng.integers(0, 1 << 15, tensor.shape, endpoint=True)
+        elif name.startswith("initial"):
+            tensor[:] = rng.integers(-(1 << 14), 1 << 14, tensor.shape, endpoint=True)
+        elif name.startswith("cell") and name.endswith("multiplier"):
+            tensor[:] = np.maximum(tensor >> q.PRODUCT_SHIFT - shifts[int(name.split(".")[1])], 1)
+    second().Model(write_model(tensors, described(tensors, kind), RECURRENT))
+
+
 @pytest.mark.parametrize("entry", entries("reject"))
 def test_refuses(entry: dict[str, Any]) -> None:
     with pytest.raises(second().Refused) as caught:
@@ -88,9 +124,14 @@ def test_what_is_unknown_is_not_called_damaged(code: str, data: bytes) -> None:
     assert (caught.value.code, caught.value.exit_code) == (code, 4)
 
 
-@pytest.mark.parametrize("entry", entries("models"))
-def test_refuses_models(entry: dict[str, Any]) -> None:
-    data = gzip.decompress((V1 / "models" / f"{entry['name']}.safetensors.gz").read_bytes())
+@pytest.mark.parametrize(
+    ("folder", "entry"),
+    [(V1 / "models", entry) for entry in MANIFEST["models"]]
+    + [(FOLDER / "reject", entry) for entry in SCHEME_2["reject"]],
+    ids=lambda value: value["name"] if isinstance(value, dict) else value.parent.name,
+)
+def test_refuses_models(folder: Path, entry: dict[str, Any]) -> None:
+    data = gzip.decompress((folder / f"{entry['name']}.safetensors.gz").read_bytes())
     with pytest.raises(second().Refused) as caught:
         second().Model(data)
     assert caught.value.code == entry["rule"]
