@@ -18,6 +18,7 @@ from tests.helpers import cpu, synthetic_of, with_cell
 
 WIRINGS = {
     "fs-rnn": fs_rnn(9, 13, 3),
+    "slow-levels": fs_rnn(6, 5, 3, 3),
     "stacked": stacked(10, 3),
     "sequential": sequential(11, 2),
     "torch-lstm": layers(8, 3),

@@ -39,6 +39,7 @@ CONFIGS = {f"fs-rnn-{cell}": replace(FS, cell=cell) for cell in CELLS}
 for kind in ("stacked", "sequential"):
     CONFIGS |= {f"{kind}-{cell}": replace(FS, slow_size=0, cell=cell, architecture=kind) for cell in CELLS}
 CONFIGS["factors"] = replace(FS, slow_size=0, cell="gru", architecture="stacked", rank=6, gates="piecewise")
+CONFIGS["slow-levels"] = replace(FS, n_slow=2)
 CONFIGS["torch-lstm"] = ModelConfig(12, 0, 2, 8, dropout=0.1, cell="lstm-plain", architecture="torch-lstm")
 
 
