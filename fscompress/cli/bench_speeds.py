@@ -148,7 +148,7 @@ def parts(request: Request, inputs: Sequence[Input]) -> Found:
             data = each.path.read_bytes()
             rows.append(measure_parts(each.name, data, level(chosen), model, engine, request.runs))
     titles = ["level", "bytes", "lanes", "network", "(products)", "mixer", "coder", "encode", "decode", "file"]
-    heading = "microseconds a byte, one thread; products are part of the network"
+    heading = "microseconds a byte, one thread; products: calls of the library for whole matrices"
     section = Section(heading, titles, [_part_cells(row) for row in rows], frozenset({0, 9}))
     return Found([section], [dataclasses.asdict(row) for row in rows])
 
