@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import fscompress
 from tests.conftest import Program, child_environment
 
 TEXT = b"It was the best of times, it was the worst of times.\n" * 20
@@ -135,7 +136,7 @@ def test_closed_stdin_and_stdout(program: Program) -> None:
 def test_version_names_the_format(program: Program) -> None:
     result = program("-V")
     assert result.returncode == 0
-    assert result.stdout.startswith(b"fscompress 0.")
+    assert result.stdout.startswith(f"fscompress {fscompress.__version__} ".encode())
     assert b"format 1" in result.stdout
 
 
