@@ -1,5 +1,7 @@
 """What several test folders share: the tiny trained model, synthetic models at the bounds, text, whole runs."""
 
+import gzip
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +12,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from fscompress.codec import CodingOptions, FindModel, decode_stream, encode_stream
 from fscompress.container import SCHEME_MIXED
 from fscompress.engine import Engine, IntegerModel, load_model
 from fscompress.engine import arithmetic as q
+from fscompress.engine.base import check_canary
 from fscompress.engine.cpu import CpuEngine, PreparedModel
 from fscompress.engine.kinds import KINDS, LSTM
+from fscompress.engine.model_file import parse_model
+from fscompress.engine.model_rules import ModelRule
 from fscompress.engine.reference import ReferenceEngine
 from fscompress.engine.spec import IntegerCell
-from fscompress.errors import ModelNotFoundError
+from fscompress.errors import FscompressError, ModelNotFoundError
 from fscompress.export.quantise import activation_tables
 from fscompress.levels import Plan
 from fscompress.mixer import LEVELS as MIXER_LEVELS
@@ -31,6 +37,7 @@ GOLDEN = Path(__file__).parent / "golden"
 TINY = GOLDEN / "tiny.safetensors"
 OTHER = GOLDEN / "other.safetensors"
 TOP = (1 << 31) - 1
+MODEL_RULES = {rule.code: rule for rule in ModelRule}
 
 Array = npt.NDArray[Any]
 
@@ -191,3 +198,14 @@ def with_cell(model: IntegerModel, index: int, **changes: Any) -> IntegerModel:
     cells = list(model.cells)
     cells[index] = replace(cells[index], **changes)
     return replace(model, cells=tuple(cells))
+
+
+def check_model_is_refused(folder: Path, entry: dict[str, Any]) -> None:
+    """The golden model file of that entry of a manifest is the one listed, and is refused by the rule listed."""
+    data = gzip.decompress((folder / f"{entry['name']}.safetensors.gz").read_bytes())
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["length"], entry["sha256"])
+    rule = MODEL_RULES[entry["rule"]]
+    with pytest.raises(FscompressError) as caught:
+        check_canary(ReferenceEngine(parse_model(data)), parse_model(data), "reference")
+    assert type(caught.value) is rule.error
+    assert str(caught.value).endswith(f"[{rule.code}]")

@@ -1,7 +1,5 @@
 """Model files: what is written is read; anything damaged, foreign or incomplete is refused with a reason."""
 
-import gzip
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,12 +13,10 @@ from safetensors.numpy import load, save
 from fscompress.container import layout
 from fscompress.engine import load_model
 from fscompress.engine import model_file as files
-from fscompress.engine.base import check_canary
 from fscompress.engine.model_file import parse_model, write_model
 from fscompress.engine.model_rules import ModelRule
-from fscompress.engine.reference import ReferenceEngine
-from fscompress.errors import FscompressError, ModelFileError, UnsupportedVersionError
-from tests.helpers import GOLDEN, TINY, noise, tiny
+from fscompress.errors import ModelFileError, UnsupportedVersionError
+from tests.helpers import GOLDEN, MODEL_RULES, TINY, check_model_is_refused, noise, tiny
 
 DATA = TINY.read_bytes()
 TENSORS: dict[str, Any] = load(DATA)
@@ -194,21 +190,14 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 MANIFEST = json.loads((GOLDEN / "v1" / "manifest.json").read_text(encoding="utf-8"))["models"]
-RULES = {rule.code: rule for rule in ModelRule}
 
 
 @pytest.mark.parametrize("entry", MANIFEST, ids=lambda entry: entry["name"])
 def test_golden_models_are_refused(entry: dict[str, Any]) -> None:
-    data = gzip.decompress((GOLDEN / "v1" / "models" / f"{entry['name']}.safetensors.gz").read_bytes())
-    assert (len(data), hashlib.sha256(data).hexdigest()) == (entry["length"], entry["sha256"])
-    rule = RULES[entry["rule"]]
-    with pytest.raises(FscompressError) as caught:
-        check_canary(ReferenceEngine(parse_model(data)), parse_model(data), "reference")
-    assert type(caught.value) is rule.error
-    assert str(caught.value).endswith(f"[{rule.code}]")
+    check_model_is_refused(GOLDEN / "v1" / "models", entry)
 
 
 def test_every_rule_has_a_golden_model() -> None:
-    assert {entry["rule"] for entry in MANIFEST} == RULES.keys() - {ModelRule.LARGE.code}
+    assert {entry["rule"] for entry in MANIFEST} == MODEL_RULES.keys() - {ModelRule.LARGE.code}
     listed = {f"{entry['name']}.safetensors.gz" for entry in MANIFEST}
     assert listed == {path.name for path in (GOLDEN / "v1" / "models").iterdir()}
