@@ -24,7 +24,11 @@ def kernel_sources_digest(package: Path = Path(__file__).parent) -> str:
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         text = path.read_bytes()
-        if b"fscompress.jit import" in text or path.parent.name in ("mixer", "engine", "coder"):
+        if (
+            b"fscompress.jit import" in text
+            or b"llvmlite import" in text
+            or path.parent.name in ("mixer", "engine", "coder")
+        ):
             digest.update(path.name.encode() + b"\0" + text)
     return digest.hexdigest()[:16]
 

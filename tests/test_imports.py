@@ -17,11 +17,8 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 HOMES = {
     "constriction": ("coder/",),
     "torch": ("model/", "training/", "export/", "study/", "engine/cuda", "bench/training.py", "bench/gpu.py"),
-    "numba": ("jit.py", "engine/tiles.py", "engine/amx.py"),
-    "llvmlite": (
-        "engine/tiles.py",
-        "engine/amx.py",
-    ),
+    "numba": ("jit.py", "intrinsics.py", "engine/tiles.py", "engine/amx.py", "mixer/vectors.py"),
+    "llvmlite": ("intrinsics.py", "engine/tiles.py", "engine/amx.py", "mixer/vectors.py"),
     "onnxruntime": ("engine/",),
     "click": ("cli/",),
     "tqdm": ("cli/",),
@@ -43,6 +40,7 @@ RANKS = {
     "files": 1,
     "parts": 2,
     "jit": 2,
+    "intrinsics": 2,
     "parallel": 2,
     "compressibility": 2,
     "lanes": 2,

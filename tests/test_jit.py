@@ -50,4 +50,6 @@ def test_a_change_of_any_kernel_source_renames_the_cache(tmp_path: Path) -> None
     layout.write_text("A = 2")
     changed = kernel_sources_digest(tmp_path)
     kernels.write_text("from fscompress.jit import kernel, x")
-    assert len({before, changed, kernel_sources_digest(tmp_path)}) == 3
+    again = kernel_sources_digest(tmp_path)
+    (tmp_path / "intrinsics.py").write_text("from llvmlite import ir")
+    assert len({before, changed, again, kernel_sources_digest(tmp_path)}) == 4

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fscompress.bench.blocks import blocks, decode, encode, timed
-from fscompress.engine import Engine
+from fscompress.bench.network import products_alone, run_network
+from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import EngineError
 from fscompress.levels import Level, Plan, plan
 
@@ -21,6 +22,8 @@ class LaneRow:
     Args:
         lanes: of every full block; ``chosen`` where the level's own rule says so.
         encode_seconds, decode_seconds: of all blocks one after the other, median of the runs.
+        network, products: microseconds a byte of the network alone and of its matrix products alone (those of the
+            engine ``cpu``), on the first block, median of the runs.
     """
 
     file: str
@@ -31,6 +34,8 @@ class LaneRow:
     n_coded: int
     encode_seconds: float
     decode_seconds: float
+    network: float
+    products: float
 
     @property
     def encode_speed(self) -> float:
@@ -54,15 +59,25 @@ def lanes_to_try(chosen: Level, n_bytes: int) -> list[int]:
     return sorted({own, *(lanes for lanes in TRIED if lanes == 1 or lanes * MIN_LANE_BYTES <= n_bytes)})
 
 
-def measure_lanes(file: str, data: bytes, chosen: Level, engine: Engine, runs: int = 1) -> Iterator[LaneRow]:
+def measure_lanes(
+    file: str, data: bytes, chosen: Level, model: IntegerModel, engine: Engine, runs: int = 1
+) -> Iterator[LaneRow]:
     """A row for each number of lanes; ``data`` is not empty.  Raises EngineError if it does not come back."""
-    full = min(len(data), 1 << chosen.block_log2)
-    for lanes in lanes_to_try(chosen, full):
+    first = next(blocks(data, chosen))
+    for lanes in lanes_to_try(chosen, len(first)):
         _round_trip(data[:WARM_UP_BYTES], chosen, lanes, engine)
         trips = [_round_trip(data, chosen, lanes, engine) for _ in range(runs)]
-        own = lanes == plan(chosen, full, 1).lanes
-        medians = (statistics.median(trip[which] for trip in trips) for which in (1, 2))
-        yield LaneRow(file, chosen.name, len(data), lanes, own, trips[0][0], *medians)
+        own = lanes == plan(chosen, len(first), 1).lanes
+        seconds = (statistics.median(trip[which] for trip in trips) for which in (1, 2))
+        costs = _network_costs(first, lanes, model, engine, runs)
+        yield LaneRow(file, chosen.name, len(data), lanes, own, trips[0][0], *seconds, *costs)
+
+
+def _network_costs(block: bytes, lanes: int, model: IntegerModel, engine: Engine, runs: int) -> Iterator[float]:
+    """Microseconds a byte: the network, its products."""
+    multiply = products_alone(model, len(block), lanes)
+    for work in (lambda: run_network(block, lanes, engine), multiply):
+        yield 1e6 * statistics.median(timed(work)[1] for _ in range(runs)) / len(block)
 
 
 def _round_trip(data: bytes, chosen: Level, lanes: int, engine: Engine) -> tuple[int, float, float]:

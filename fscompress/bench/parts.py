@@ -3,14 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from fscompress.bench.blocks import blocks, decode, encode, timed
 from fscompress.bench.decisions import Steps, coded_p1, decisions, mixed_p1
+from fscompress.bench.network import products_alone, run_network
 from fscompress.coder import BinaryEncoder
 from fscompress.engine import Engine, IntegerModel
-from fscompress.engine.products import product_class
-from fscompress.lanes import active_lanes, to_rows
 from fscompress.levels import Level, Plan, plan
 from fscompress.predictor import U16
 
@@ -23,7 +20,7 @@ class Parts:
     """Microseconds for each of ``n_plain`` bytes, the best of the runs.
 
     Args:
-        network: the engine alone, ``products`` its matrix products alone.
+        network: the engine alone, ``products`` the matrix products of the engine ``cpu`` alone.
         mixer: all decisions with the network's p1 given, set-up included; nothing at a level without one.
         coder: the range encoder on p1 that are given.
         encode, decode: the whole block as a file's.
@@ -54,8 +51,8 @@ def measure_parts(file: str, data: bytes, chosen: Level, model: IntegerModel, en
 def _works(plain: bytes, planned: Plan, model: IntegerModel, engine: Engine) -> Iterator[Callable[[], object]]:
     """Network, products, mixer, coder, encode, decode of one block, each to be called any number of times."""
     parts = decisions(plain, planned.lanes, engine)
-    yield lambda: _run_network(plain, planned.lanes, engine)
-    yield _products(model, planned.lanes, -(-len(plain) // planned.lanes))
+    yield lambda: run_network(plain, planned.lanes, engine)
+    yield products_alone(model, len(plain), planned.lanes)
     settings = planned.mixer_settings
     p1 = coded_p1(settings, parts)
     yield lambda: mixed_p1(settings, parts) if settings else None
@@ -63,28 +60,6 @@ def _works(plain: bytes, planned: Plan, model: IntegerModel, engine: Engine) -> 
     block = encode(plain, planned, [engine])
     yield lambda: encode(plain, planned, [engine])
     yield lambda: decode(block, [engine])
-
-
-def _run_network(plain: bytes, lanes: int, engine: Engine) -> None:
-    rows = to_rows(plain, lanes)
-    engine.start(lanes)
-    for t in range(1, len(rows)):
-        engine.advance(rows[t - 1, : active_lanes(len(plain), lanes, t)])
-
-
-def _products(model: IntegerModel, lanes: int, steps: int) -> Callable[[], None]:
-    """All matrix products of that many steps, of random states uint8 [lanes, columns]."""
-    rng = np.random.default_rng(0)
-    weights = [*(cell.weight for cell in model.cells), model.output]
-    states = [rng.integers(1, 256, (lanes, weight.shape[1]), np.uint8) for weight in weights]
-    pairs = [(product_class()(weight), state) for weight, state in zip(weights, states, strict=True)]
-
-    def run() -> None:
-        for _ in range(steps):
-            for product, state in pairs:
-                product(state)
-
-    return run
 
 
 def _run_coder(parts: list[Steps], p1: list[U16]) -> None:

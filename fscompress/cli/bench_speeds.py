@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from fscompress.bench.worker import Task
 
 LANE_SIZES = (10_000, 100_000, 1_000_000)
+LANE_TITLES = ("level", "bytes", "lanes", "coded", "bpc", "encode kB/s", "decode kB/s", "network", "(products)")
+LANE_NOTE = "network, (products): microseconds a byte of the network alone, and of its products in engine cpu alone"
 SCALE_TITLES = (
     "level", "bytes", "block", "lanes", "table MB", "coded", "bpc", "encode kB/s", "decode kB/s", "peak MB", "file",
 )  # fmt: skip
@@ -30,15 +32,15 @@ def lanes(request: Request, inputs: Sequence[Input]) -> Found:
     from fscompress.levels import level
 
     rows: list[LaneRow] = []
-    _, engine = request.engine()
+    model, engine = request.engine()
     for each in inputs:
         for plain in prefixes(each.path.read_bytes(), request.sizes or LANE_SIZES):
             for chosen in request.levels:
                 request.console.detail(f"{each.name}: {len(plain):,} bytes, level {chosen}")
-                rows += measure_lanes(each.name, plain, level(chosen), engine, request.runs)
-    titles = ["level", "bytes", "lanes", "coded", "bpc", "encode kB/s", "decode kB/s", "file"]
-    heading, note = "coded bytes and speed against lanes", "* the level's own choice"
-    section = Section(heading, titles, [_lane_cells(row) for row in rows], frozenset({0, 7}), [note])
+                rows += measure_lanes(each.name, plain, level(chosen), model, engine, request.runs)
+    titles = [*LANE_TITLES, "file"]
+    heading, notes = "coded bytes and speed against lanes", ["* the level's own choice", LANE_NOTE]
+    section = Section(heading, titles, [_lane_cells(row) for row in rows], frozenset({0, len(LANE_TITLES)}), notes)
     records = [dataclasses.asdict(row) | {name: getattr(row, name) for name in SPEEDS} for row in rows]
     named = [(f"{row.level}, {row.n_plain:,} bytes{_of(row.file, inputs)}", row) for row in rows]
     return Found([section], records, draw=partial(_draw_lanes, named))
@@ -58,6 +60,8 @@ def _lane_cells(row: "LaneRow") -> list[str]:
         f"{8 * row.n_coded / row.n_plain:.4f}",
         f"{row.encode_speed:,.1f}",
         f"{row.decode_speed:,.1f}",
+        f"{row.network:.2f}",
+        f"{row.products:.2f}",
         row.file,
     ]
 
@@ -148,7 +152,7 @@ def parts(request: Request, inputs: Sequence[Input]) -> Found:
             data = each.path.read_bytes()
             rows.append(measure_parts(each.name, data, level(chosen), model, engine, request.runs))
     titles = ["level", "bytes", "lanes", "network", "(products)", "mixer", "coder", "encode", "decode", "file"]
-    heading = "microseconds a byte, one thread; products: calls of the library for whole matrices"
+    heading = "microseconds a byte, one thread; products: those of engine cpu alone"
     section = Section(heading, titles, [_part_cells(row) for row in rows], frozenset({0, 9}))
     return Found([section], [dataclasses.asdict(row) for row in rows])
 

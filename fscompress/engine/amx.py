@@ -16,7 +16,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fscompress.engine.products import U8
-from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, FEATURES, GROUP, TILE_ROWS, data_address, procedure
+from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, FEATURES, GROUP, TILE_ROWS
+from fscompress.intrinsics import INT8, INT64, POINTER, address_of, call, procedure
 
 COMPILED = "amx-int8" in FEATURES and CHOSEN.name == "avx512vnni"
 BATCH = 16  # lanes that an instruction takes at most
@@ -24,13 +25,9 @@ FROM_LANES = 3  # so many lanes and more are faster this way than by tiles (meas
 
 SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1023, 18  # Linux on x86-64
 
-_I8, _I64 = ir.IntType(8), ir.IntType(64)
-_POINTER = _I8.as_pointer()
-
 
 def _call(builder: Any, name: str, *arguments: Any) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}"), arguments)
+    call(builder, f"x86.{name}", ir.VoidType(), *arguments)
 
 
 @intrinsic
@@ -38,8 +35,8 @@ def configure(_typing, shapes, start):  # type: ignore[no-untyped-def]
     """Sets the registers' shapes as the 64 bytes of ``shapes`` (uint8) from ``start`` on say."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = builder.add(data_address(context, builder, signature.args[0], arguments[0]), arguments[1])
-        _call(builder, "ldtilecfg", builder.inttoptr(address, _POINTER))
+        address = address_of(context, builder, signature.args[0], *arguments)
+        _call(builder, "ldtilecfg", builder.inttoptr(address, POINTER))
         return context.get_dummy_value()
 
     return procedure(shapes, start), code
@@ -65,23 +62,23 @@ def multiply_batch(_typing, out, out_at, out_step, z, z_at, z_step, packed, pack
         out_kind, _, _, z_kind, _, _, packed_kind, _, _ = signature.args
 
         def load(register: int, address: Any, step: Any) -> None:
-            _call(builder, "tileloadd64", _I8(register), builder.inttoptr(address, _POINTER), step)
+            _call(builder, "tileloadd64", INT8(register), builder.inttoptr(address, POINTER), step)
 
-        out_address = builder.add(data_address(context, builder, out_kind, out), builder.mul(out_at, _I64(4)))
-        z_address = builder.add(data_address(context, builder, z_kind, z), z_at)
-        packed_address = builder.add(data_address(context, builder, packed_kind, packed), packed_at)
+        out_address = address_of(context, builder, out_kind, out, out_at)
+        z_address = address_of(context, builder, z_kind, z, z_at)
+        packed_address = address_of(context, builder, packed_kind, packed, packed_at)
         for i in range(4):
-            _call(builder, "tilezero", _I8(i))
+            _call(builder, "tilezero", INT8(i))
         with cgutils.for_range(builder, steps) as loop:
-            load(4, builder.add(z_address, builder.mul(loop.index, _I64(COLUMN_STEP))), z_step)
-            weights = builder.add(packed_address, builder.mul(loop.index, _I64(COLUMN_STEP * TILE_ROWS)))
+            load(4, builder.add(z_address, builder.mul(loop.index, INT64(COLUMN_STEP))), z_step)
+            weights = builder.add(packed_address, builder.mul(loop.index, INT64(COLUMN_STEP * TILE_ROWS)))
             for i in range(4):
-                load(5 + i % 3, builder.add(weights, _I64(64 * i)), _I64(GROUP * TILE_ROWS))
-                _call(builder, "tdpbusd", _I8(i), _I8(4), _I8(5 + i % 3))
-        step = builder.mul(out_step, _I64(4))
+                load(5 + i % 3, builder.add(weights, INT64(64 * i)), INT64(GROUP * TILE_ROWS))
+                _call(builder, "tdpbusd", INT8(i), INT8(4), INT8(5 + i % 3))
+        step = builder.mul(out_step, INT64(4))
         for i in range(4):
-            address = builder.inttoptr(builder.add(out_address, _I64(64 * i)), _POINTER)
-            _call(builder, "tilestored64", _I8(i), address, step)
+            address = builder.inttoptr(builder.add(out_address, INT64(64 * i)), POINTER)
+            _call(builder, "tilestored64", INT8(i), address, step)
         return context.get_dummy_value()
 
     return procedure(out, out_at, out_step, z, z_at, z_step, packed, packed_at, steps), code

@@ -21,6 +21,7 @@ from fscompress.engine.few_lanes_kernels import (
     multiply_batches,
     network_step,
     read_out,
+    repeat_products,
 )
 from fscompress.engine.layout import CellLayout, States, at_cache_line, cell_layouts, offset_of
 from fscompress.engine.products import U8
@@ -93,7 +94,7 @@ class FewLanesEngine:
         columns = -(-sum(model.sizes) // COLUMN_STEP) * COLUMN_STEP
         self.states = States(model, lanes, columns)
         largest = max(model.sizes)
-        accumulator = at_cache_line(np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32))
+        self._accumulator = at_cache_line(np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32))
         x = at_cache_line(np.zeros(4 * largest, np.int32))
         index = at_cache_line(np.zeros(5 * largest, np.uint16))
         logits = np.zeros(256, np.int32)
@@ -101,14 +102,19 @@ class FewLanesEngine:
         (fast_h, slow_h), (fast_c, slow_c) = self.states.h, self.states.c
         self.step_arguments = (
             *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.cells[0].table, model.output_shift),
-            *(model.sigmoid, model.tanh, model.exp2, fast_h, fast_c, slow_h, slow_c, self.states.z, accumulator),
+            *(model.sigmoid, model.tanh, model.exp2, fast_h, fast_c, slow_h, slow_c, self.states.z, self._accumulator),
             *(x, index, self.tree, logits, amx_shapes()),
         )
         read_out(
             *(layout.plan, layout.packed, layout.parameters, model.output_shift, model.exp2),
-            *(self.states.z, lanes, accumulator, self.tree, logits, amx_shapes()),
+            *(self.states.z, lanes, self._accumulator, self.tree, logits, amx_shapes()),
         )
 
     def advance(self, symbols: Symbols) -> None:
         """See ``Engine.advance``."""
         network_step(symbols, *self.step_arguments)
+
+    def repeat_products(self, steps: int) -> None:
+        """The matrix products of so many steps alone, to be timed; changes no state."""
+        layout, z = self._layout, self.states.z
+        repeat_products(layout.plan, layout.packed, z, len(z), self._accumulator, amx_shapes(), steps)

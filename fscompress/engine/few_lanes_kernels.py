@@ -64,6 +64,15 @@ def multiply_lanes(packed, packed_at, tiles, groups, z, n, out):
 
 
 @kernel
+def repeat_products(plan, packed, z, n, accumulator, shapes, steps):
+    """All products of ``steps`` steps and nothing else, from the states as they are: what a step costs at least."""
+    for _ in range(steps):
+        for i in range(plan.shape[0]):
+            row = plan[i]
+            multiply_into(packed, row[PACKED_AT], row[TILES], row[GROUPS], z, n, accumulator, shapes)
+
+
+@kernel
 def read_out(plan, packed, parameters, shift, exp2, z, n, accumulator, tree, logits, shapes):
     """Sum trees of n lanes from their states; ``accumulator`` int32 [S, rows of a product], ``logits``: scratch."""
     row = plan[plan.shape[0] - 1]

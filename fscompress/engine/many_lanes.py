@@ -66,6 +66,13 @@ class ManyLanesEngine:
             self._step(accumulator, cell.offset, cell.multiplier, cell.table, symbols, *arguments)
         self._read_out(n)
 
+    def repeat_products(self, steps: int) -> None:
+        """The matrix products of so many steps alone, to be timed; changes no state."""
+        for _ in range(steps):
+            for cell, product in self._layout.cells:
+                product(self._inputs(cell.groups))
+            self._layout.output(self._inputs(self._layout.model.wiring.read_groups))
+
     def _columns(self, groups: range) -> U8:
         columns = self.states.columns
         return self.states.z[:, columns[groups.start] : columns[groups.stop]]

@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 from fscompress.engine.spec import I8
+from fscompress.intrinsics import INT8, INT16, INT32, INT64, address_of, call, load, procedure, splat, store
 
 TILE_VECTORS = 4
 GROUP = 4  # columns that an instruction takes at once
 
-_I8, _I16, _I32, _I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 MultiplyAdd = Callable[[Any, Any, Any, Any], Any]  # (builder, sums, lane's bytes, weights), vectors of int32
 
 
@@ -46,21 +45,16 @@ class Instructions:
 
 def _vnni(bits: int) -> MultiplyAdd:
     def multiply_add(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
-        kind = ir.FunctionType(sums.type, [sums.type] * 3)
-        name = f"llvm.x86.avx512.vpdpbusd.{bits}"
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [sums, lane, weights])
+        return call(builder, f"x86.avx512.vpdpbusd.{bits}", sums.type, sums, lane, weights)
 
     return multiply_add
 
 
 def _avx2(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
-    in_bytes, in_pairs = ir.VectorType(_I8, 32), ir.VectorType(_I16, 16)
-    kind = ir.FunctionType(in_pairs, [in_bytes, in_bytes])
-    multiply = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.pmadd.ub.sw")
-    pairs = builder.call(multiply, [builder.bitcast(lane, in_bytes), builder.bitcast(weights, in_bytes)])
-    kind = ir.FunctionType(sums.type, [in_pairs, in_pairs])
-    add = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.pmadd.wd")
-    return builder.add(sums, builder.call(add, [pairs, ir.Constant(in_pairs, [1] * 16)]))
+    in_bytes, in_pairs = ir.VectorType(INT8, 32), ir.VectorType(INT16, 16)
+    lane, weights = builder.bitcast(lane, in_bytes), builder.bitcast(weights, in_bytes)
+    pairs = call(builder, "x86.avx2.pmadd.ub.sw", in_pairs, lane, weights)
+    return builder.add(sums, call(builder, "x86.avx2.pmadd.wd", sums.type, pairs, in_pairs([1] * 16)))
 
 
 def _plain(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
@@ -94,29 +88,6 @@ def best_instructions(features: set[str]) -> Instructions:
     return next(found for name, found in INSTRUCTIONS.items() if name in features or name == "plain")
 
 
-def procedure(*arguments: Any) -> Any:
-    """The signature of an intrinsic that returns nothing; integers of any width are handed to it as int64."""
-    return types.void(*(types.int64 if isinstance(kind, types.Integer) else kind for kind in arguments))
-
-
-def data_address(context: Any, builder: Any, kind: Any, array: Any) -> Any:
-    """Address of an array's first element, as int64."""
-    return builder.ptrtoint(context.make_array(kind)(context, builder, array).data, _I64)
-
-
-def _load(builder: Any, address: Any, kind: Any, align: int) -> Any:
-    value = builder.load(builder.inttoptr(address, kind.as_pointer()))
-    value.align = align
-    return value
-
-
-def _splat_group(builder: Any, address: Any, vector: Any) -> Any:
-    """The four bytes at that address in every element."""
-    nothing = ir.Constant(vector, ir.Undefined)
-    one = builder.insert_element(nothing, _load(builder, address, _I32, 1), ir.Constant(_I32, 0))
-    return builder.shuffle_vector(one, nothing, ir.Constant(vector, [0] * vector.count))
-
-
 def tile_of(chosen: Instructions, lanes: int) -> Any:
     """A numba intrinsic: one tile for that many lanes.
 
@@ -128,28 +99,28 @@ def tile_of(chosen: Instructions, lanes: int) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups = arguments
         out_kind, _, _, z_kind, _, _, packed_kind, _, _ = signature.args
-        vector = ir.VectorType(_I32, chosen.width)
-        out_address = builder.add(data_address(context, builder, out_kind, out), builder.mul(out_at, _I64(4)))
-        z_address = builder.add(data_address(context, builder, z_kind, z), z_at)
-        packed_address = builder.add(data_address(context, builder, packed_kind, packed), packed_at)
+        vector = ir.VectorType(INT32, chosen.width)
+        out_address = address_of(context, builder, out_kind, out, out_at)
+        z_address = address_of(context, builder, z_kind, z, z_at)
+        packed_address = address_of(context, builder, packed_kind, packed, packed_at)
         zero = vector([0] * chosen.width)
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(TILE_VECTORS)] for _ in range(lanes)]
         with cgutils.for_range(builder, groups) as loop:
-            weight_address = builder.add(packed_address, builder.mul(loop.index, _I64(GROUP * chosen.tile_rows)))
+            weight_address = builder.add(packed_address, builder.mul(loop.index, INT64(GROUP * chosen.tile_rows)))
             weights = [
-                _load(builder, builder.add(weight_address, _I64(4 * chosen.width * i)), vector, 4)
+                load(builder, builder.add(weight_address, INT64(4 * chosen.width * i)), vector, 4)
                 for i in range(TILE_VECTORS)
             ]
             for lane, row in enumerate(sums):
-                at = builder.add(z_address, builder.mul(z_step, _I64(lane)))
-                group = _splat_group(builder, builder.add(at, builder.mul(loop.index, _I64(GROUP))), vector)
+                at = builder.add(z_address, builder.mul(z_step, INT64(lane)))
+                address = builder.add(at, builder.mul(loop.index, INT64(GROUP)))
+                group = splat(builder, load(builder, address, INT32, 1), vector)
                 for total, weight in zip(row, weights, strict=True):
                     builder.store(chosen.multiply_add(builder, builder.load(total), group, weight), total)
         for lane, row in enumerate(sums):
-            at = builder.add(out_address, builder.mul(out_step, _I64(4 * lane)))
+            at = builder.add(out_address, builder.mul(out_step, INT64(4 * lane)))
             for i, total in enumerate(row):
-                address = builder.add(at, _I64(4 * chosen.width * i))
-                builder.store(builder.load(total), builder.inttoptr(address, vector.as_pointer())).align = 4
+                store(builder, builder.load(total), builder.add(at, INT64(4 * chosen.width * i)), 4)
         return context.get_dummy_value()
 
     @intrinsic

@@ -59,7 +59,7 @@ N_CONTEXT_BLOCKS = 4
     N_CHOSEN,
     N_SETS,
     N_NETWORKS,
-    WIDTH,  # inputs, padded to a multiple of 16
+    WIDTH,  # inputs, padded to a multiple of VECTOR
     TABLE_MASK,
     SSE_MASK,
     LINK_LOG2,
@@ -82,3 +82,4 @@ SHAPE_SIZE = 80
 MAPS_A_CONTEXT = 1024  # 256 histories times 4 classes of counts
 N_MATCH_MAPS = 32
 FINAL_WIDTH = 8
+VECTOR = 16  # int32 of a cache line

@@ -46,7 +46,7 @@ class Mixer:
         self.settings, self.n_bytes = settings, n_bytes
         priors = blank_priors(settings) if priors is None else priors
         ids, lanes = settings.context_ids, settings.lanes
-        width = (n_inputs(settings) + 15) // 16 * 16
+        width = -(-n_inputs(settings) // at.VECTOR) * at.VECTOR
         stride = -(-n_bytes // lanes) + 1
         link_log2 = min(20, max(8, n_bytes.bit_length()))
         self.shape = shape = np.zeros(at.SHAPE_SIZE, np.int64)
@@ -62,7 +62,7 @@ class Mixer:
         self.maps = self._build_maps(priors)
         self.weights = self._build_weights(priors, width)
         self.lanes = np.zeros((lanes, (at.CONTEXTS + at.N_CONTEXT_BLOCKS * len(ids) + 7) // 8 * 8), np.int64)
-        self.inputs = _aligned(lanes * (width + 16), np.int32).reshape(lanes, width + 16)
+        self.inputs = _aligned(lanes * (width + at.VECTOR), np.int32).reshape(lanes, width + at.VECTOR)
         self.history = np.zeros(lanes * stride + 8, np.uint8)
         self.links = np.zeros((1 << link_log2) + 256 + 65536, np.int32)
         self.state = (

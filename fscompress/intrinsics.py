@@ -1,0 +1,69 @@
+"""Pieces of LLVM code for numba's intrinsics: what a compiled loop over integers cannot say by itself.
+
+An intrinsic takes arrays and places in them, counted in elements.  Nothing is checked: the caller's layout is right.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+INT8, INT16, INT32, INT64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
+POINTER = INT8.as_pointer()
+
+
+def arguments_of(*kinds: Any) -> tuple[Any, ...]:
+    """Types of an intrinsic's arguments; integers of any width are handed to it as int64."""
+    return tuple(types.int64 if isinstance(kind, types.Integer) else kind for kind in kinds)
+
+
+def procedure(*kinds: Any) -> Any:
+    """The signature of an intrinsic that returns nothing."""
+    return types.void(*arguments_of(*kinds))
+
+
+def call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    """Calls LLVM's function ``llvm.NAME``, which returns that type."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}"), arguments)
+
+
+def address_of(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    """Address of element ``at`` of a contiguous array, as int64."""
+    first = builder.ptrtoint(context.make_array(kind)(context, builder, array).data, INT64)
+    return builder.add(first, builder.mul(at, INT64(kind.dtype.bitwidth // 8)))
+
+
+def load(builder: Any, address: Any, kind: Any, align: int) -> Any:
+    """The value of that type at ``address``, a multiple of ``align``."""
+    value = builder.load(builder.inttoptr(address, kind.as_pointer()))
+    value.align = align
+    return value
+
+
+def store(builder: Any, value: Any, address: Any, align: int) -> None:
+    """Writes ``value`` to ``address``, a multiple of ``align``."""
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer())).align = align
+
+
+def splat(builder: Any, value: Any, vector: Any) -> Any:
+    """A vector of that type with ``value`` in every element."""
+    nothing = vector(ir.Undefined)
+    one = builder.insert_element(nothing, value, INT32(0))
+    return builder.shuffle_vector(one, nothing, ir.VectorType(INT32, vector.count)([0] * vector.count))
+
+
+@intrinsic
+def prefetch(_typing, array, at):  # type: ignore[no-untyped-def]
+    """Asks for the cache line of element ``at``; changes nothing but the time of what reads it soon."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = address_of(context, builder, signature.args[0], *arguments)
+        to_read, all_caches, data = INT32(0), INT32(3), INT32(1)
+        place = builder.inttoptr(address, POINTER)
+        call(builder, "prefetch.p0", ir.VoidType(), place, to_read, all_caches, data)
+        return context.get_dummy_value()
+
+    return procedure(array, at), code
