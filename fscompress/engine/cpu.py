@@ -1,6 +1,5 @@
 """The default engine: one of two ways to compute the same, by the number of lanes; equals ``reference.py``."""
 
-import sys
 import threading
 from typing import Any
 
@@ -8,7 +7,7 @@ from fscompress.engine.base import Inference, Symbols, check_canary
 from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout, amx_shapes
 from fscompress.engine.many_lanes import ManyLanesEngine, ManyLanesLayout
 from fscompress.engine.spec import I32, IntegerModel, IntegerState
-from fscompress.engine.tiles import CHOSEN
+from fscompress.engine.tiles import ANY_NUMBER, CHOSEN
 
 
 class PreparedModel:
@@ -21,7 +20,7 @@ class PreparedModel:
     """
 
     def __init__(self, model: IntegerModel, name: str | None = None, few_lanes: int | None = None) -> None:
-        default = sys.maxsize if len(amx_shapes()) else CHOSEN.few_lanes
+        default = ANY_NUMBER if len(amx_shapes()) else CHOSEN.few_lanes
         self.model, self._name, self._few_lanes = model, name, default if few_lanes is None else few_lanes
         self._few: FewLanesLayout | None = None
         self._many: ManyLanesLayout | None = None

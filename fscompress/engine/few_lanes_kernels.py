@@ -8,7 +8,7 @@ from fscompress.wiring import FAST
 
 # columns of ``plan``, one row a cell and a last one for the read-out
 PACKED_AT, TILES, GROUPS, GROUP_OF_CELL, SIZE, PARAMETERS_AT, PLAN_COLUMNS = range(7)
-TILE_BYTES = GROUP * TILE_ROWS
+TILE_BYTES, TILE_LANES = GROUP * TILE_ROWS, CHOSEN.tile_lanes
 AMX, AMX_LANES, BATCH = amx.COMPILED, amx.FROM_LANES, amx.BATCH
 configure, release, multiply_batch = amx.configure, amx.release, amx.multiply_batch
 tile_of_1, tile_of_2, tile_of_3, tile_of_4 = (tile_of(CHOSEN, lanes) for lanes in (1, 2, 3, 4))
@@ -47,19 +47,22 @@ def multiply_batches(packed, packed_at, tiles, groups, z, n, out, shapes):
 
 @kernel
 def multiply_lanes(packed, packed_at, tiles, groups, z, n, out):
-    """As ``multiply_into``, by tiles of up to four lanes."""
+    """As ``multiply_into``, by tiles of up to TILE_LANES lanes."""
     z_step, out_step = z.shape[1], out.shape[1]
     for tile in range(tiles):
         at = packed_at + tile * groups * TILE_BYTES
         s = 0
-        while s + 4 <= n:
-            tile_of_4(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
-            s += 4
-        if s + 3 == n:
-            tile_of_3(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
-        elif s + 2 == n:
+        if TILE_LANES == 4:  # numba leaves the branch out where it is not
+            while s + 4 <= n:
+                tile_of_4(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
+                s += 4
+            if s + 3 == n:
+                tile_of_3(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
+                s += 3
+        while s + 2 <= n:
             tile_of_2(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
-        elif s + 1 == n:
+            s += 2
+        if s < n:
             tile_of_1(out, s * out_step + tile * TILE_ROWS, out_step, z, s * z_step, z_step, packed, at, groups)
 
 

@@ -1,11 +1,12 @@
 """Exact products u8 x s8 -> int32 inside compiled kernels, by the processor's own instructions.
 
-A tile is ``TILE_ROWS`` rows of a weight matrix against up to four lanes: its sums stay in registers while the columns
-go by, four at a time, so that a weight is read once for all lanes.  Three instructions can do it, all exact because
+A tile is ``TILE_ROWS`` rows of a weight matrix against a few lanes: its sums stay in registers while the columns go by,
+four at a time, so that a weight is read once for all lanes.  Three instructions can do it, all exact because
 |w| <= 63: VNNI's vpdpbusd, AVX2's vpmaddubsw (whose 16-bit sums of two products of at most 255 * 63 cannot saturate),
 and plain integer arithmetic for other processors.  Which one is used is decided by what numba compiles for.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from fscompress.engine.spec import I8
 from fscompress.intrinsics import INT8, INT16, INT32, INT64, address_of, call, load, procedure, splat, store
 
 TILE_VECTORS = 4
+ANY_NUMBER = sys.maxsize  # of lanes
 GROUP = 4  # columns that an instruction takes at once
 
 MultiplyAdd = Callable[[Any, Any, Any, Any], Any]  # (builder, sums, lane's bytes, weights), vectors of int32
@@ -29,12 +31,15 @@ MultiplyAdd = Callable[[Any, Any, Any, Any], Any]  # (builder, sums, lane's byte
 class Instructions:
     """``width`` int32 a vector; ``multiply_add`` writes the code of ``sums += four products`` for each of them.
 
-    ``few_lanes``: up to so many lanes tiles are faster than onnxruntime's products of whole matrices (measured).
+    ``tile_lanes``: 2 or 4 a tile: AVX512 has 32 registers, others 16, which the sums of four lanes alone would fill.
+    ``few_lanes``: up to so many lanes tiles are faster than onnxruntime's products of whole matrices (measured; with
+    AVX2 the library has the same three instructions for 32 products, and two lanes keep the processor busy with them).
     """
 
     name: str
     width: int
     multiply_add: MultiplyAdd
+    tile_lanes: int
     few_lanes: int
 
     @property
@@ -69,10 +74,10 @@ def _plain(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
 
 
 INSTRUCTIONS = {
-    "avx512vnni": Instructions("avx512vnni", 16, _vnni(512), few_lanes=12),
-    "avxvnni": Instructions("avxvnni", 8, _vnni(256), few_lanes=8),
-    "avx2": Instructions("avx2", 8, _avx2, few_lanes=8),
-    "plain": Instructions("plain", 4, _plain, few_lanes=0),
+    "avx512vnni": Instructions("avx512vnni", 16, _vnni(512), tile_lanes=4, few_lanes=12),
+    "avxvnni": Instructions("avxvnni", 8, _vnni(256), tile_lanes=2, few_lanes=8),
+    "avx2": Instructions("avx2", 8, _avx2, tile_lanes=2, few_lanes=ANY_NUMBER),
+    "plain": Instructions("plain", 4, _plain, tile_lanes=2, few_lanes=0),
 }
 
 
