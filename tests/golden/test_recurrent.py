@@ -49,7 +49,9 @@ def test_files_are_those_of_the_manifest(entry: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("engine", ["cpu", "reference", pytest.param("cuda", marks=pytest.mark.slow)])
 @accepted
-def test_decodes_and_encodes(entry: dict[str, Any], engine: str, cuda_or_cpu: None) -> None:
+def test_decodes_and_encodes(entry: dict[str, Any], engine: str, request: pytest.FixtureRequest) -> None:
+    if engine == "cuda":
+        request.getfixturevalue("cuda_or_cpu")
     model = model_of(entry["name"])
     plain = decode(data(entry), lambda model_id, name: model, engine=engine)
     assert (len(plain), hashlib.sha256(plain).hexdigest()) == (MANIFEST["plain_length"], MANIFEST["plain_sha256"])
