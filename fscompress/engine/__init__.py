@@ -1,9 +1,9 @@
 """Integer inference: a model file and the bytes read so far in, a sum tree over the next byte of each lane out.
 
 Every engine computes docs/INTEGER.md exactly; ``reference`` is the norm, ``cpu`` the fast one, ``cuda`` that of GPUs.
-Libraries of this folder: numpy, numba (``kernels.py``), onnxruntime (``products.py``), safetensors (``model_file.py``),
-and torch (``cuda*.py``, imported only when that engine is asked for).  Imported by ``codec``, ``export`` and ``cli``.
-Guarded by ``tests/engine/`` and by each model's canary at start.  Next: ``reference.py``.
+Libraries of this folder: numpy, numba (``*kernels.py``, ``tiles.py``, ``amx.py``), onnxruntime (``products.py``),
+safetensors (``model_file.py``), and torch (``cuda*.py``, imported only when that engine is asked for).  Imported by
+``codec``, ``export`` and ``cli``.  Guarded by ``tests/engine/`` and by each model's canary at start.  Next: ``reference.py``.
 """
 
 from fscompress.engine.base import Engine

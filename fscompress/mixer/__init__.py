@@ -1,9 +1,10 @@
 """Adaptive context mixing in exact integers: p1 of the networks in, better p1 out, one binary decision at a time.
 
 In: uint16 p1 [n_networks, lanes] of each decision and, afterwards, its bits uint8 [lanes].  Out: uint16 p1 [lanes],
-1..65535.  Imported by ``codec`` and ``bench`` alone; numba lives in ``contexts``, ``match``, ``slots`` and ``kernels``.
-Obeys docs/INTEGER.md; guarded by tests/mixer.  Read on: ``settings`` (parameters), ``mixer`` (the two calls),
-``kernels`` (arithmetic and bounds), ``reference`` (the same, slowly), ``priors`` (initial state).
+1..65535.  Imported by ``codec`` and ``bench`` alone.  Obeys docs/INTEGER.md; guarded by tests/mixer.  Read on:
+``settings`` (parameters), ``mixer`` (the two calls), ``kernels`` (order of work and bounds; compiled as are
+``contexts``, ``match``, ``slots``, ``inputs``, ``sse``, and ``vectors`` in LLVM's own terms), ``reference`` (the same,
+slowly), ``priors`` (initial state).
 """
 
 from fscompress.mixer.mixer import Mixer

@@ -3,11 +3,8 @@
 Order of a decision: all active lanes are predicted from one state (``_predict_lane``), then, once the bits are known,
 updated in ascending order (``_update_lane``).  Buckets are looked up at the beginning of a nibble, lane after lane.
 
-Bounds: |input| <= 2847 < 2^12, |weight| < 2^23 (20 fraction bits), at most 113 inputs (31 contexts, 8 networks; 105
-with the format's 4).  A product of the sum is (weight >> 5) * input < 2^18 * 2847 < 2^30, shifted by 8 below 2^22,
-summed below 2^29.  A weight's step is input * error with |error| < 2^19, so below 2^31 - 2^13, and the 2^13 added for
-rounding cannot overflow. Scalars are int64.  Rows are addressed by (lane, place), never sliced: a view costs atomic
-reference counts.
+Scalars are int64, sums and steps of weights int32 (bounds: ``vectors.py``).  Rows are addressed by (lane, place),
+never sliced: a view costs atomic reference counts.
 """
 
 import numpy as np

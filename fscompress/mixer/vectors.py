@@ -3,6 +3,11 @@
 LLVM makes vectors of a plain loop too, but shorter ones, takes what is left of a row by four, and asks each time if
 the arrays overlap: the mixer took a quarter more time.  Rows here are multiples of a vector, which LLVM splits where a
 processor's are shorter; integers modulo 2^32 make the result the same everywhere.
+
+Bounds: |input| <= 2847 < 2^12, |weight| < 2^23 (20 fraction bits), at most 113 inputs (31 contexts, 8 networks; 105
+with the format's 4).  A product of the sum is (weight >> 5) * input < 2^18 * 2847 < 2^30, shifted by 8 below 2^22,
+summed below 2^29.  A weight's step is input * error with |error| < 2^19, so below 2^31 - 2^13, and the 2^13 added for
+rounding cannot overflow.
 """
 
 from typing import Any
