@@ -98,7 +98,7 @@ def announce_compilation(console: Console) -> None:
     from fscompress import jit
 
     if jit.kernels_are_cold():
-        console.notice("first use on this machine: compiling, some seconds")
+        console.notice("first use on this machine: the first text takes some seconds more, to compile")
 
 
 def _run(job: Job, transfer: Transfer, console: Console) -> str:
