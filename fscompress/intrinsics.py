@@ -67,3 +67,13 @@ def prefetch(_typing, array, at):  # type: ignore[no-untyped-def]
         return context.get_dummy_value()
 
     return procedure(array, at), code
+
+
+@intrinsic
+def leading_zeros(_typing, number):  # type: ignore[no-untyped-def]
+    """Zero bits above the highest one of an int64; 64 for 0."""
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.IntType(1)(0))
+
+    return types.int64(*arguments_of(number)), code

@@ -17,8 +17,8 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 HOMES = {
     "constriction": ("coder/",),
     "torch": ("model/", "training/", "export/", "study/", "engine/cuda", "bench/training.py", "bench/gpu.py"),
-    "numba": ("jit.py", "intrinsics.py", "engine/tiles.py", "engine/amx.py", "mixer/vectors.py"),
-    "llvmlite": ("intrinsics.py", "engine/tiles.py", "engine/amx.py", "mixer/vectors.py"),
+    "numba": ("jit.py", "intrinsics.py", "engine/tiles.py", "engine/amx.py", "engine/vectors.py", "mixer/vectors.py"),
+    "llvmlite": ("intrinsics.py", "engine/tiles.py", "engine/amx.py", "engine/vectors.py", "mixer/vectors.py"),
     "onnxruntime": ("engine/",),
     "click": ("cli/",),
     "tqdm": ("cli/",),

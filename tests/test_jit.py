@@ -7,7 +7,7 @@ from pathlib import Path
 from fscompress.jit import kernel_sources_digest
 from tests.conftest import child_environment
 
-ASK = "import numba; from fscompress.engine.kernels import scale_into; print(scale_into.stats.cache_path)"
+ASK = "import numba; from fscompress.engine.kernels import lstm_step; print(lstm_step.stats.cache_path)"
 
 
 def kernel_folder(cache: Path, **others: str) -> Path:

@@ -58,7 +58,7 @@ def plain_lstm_into(x, bias, keep, sigmoid, tanh, c, new, index):
     size = c.shape[0]
     new_c, opened = x[:size], x[size : 2 * size]
     index_into(x, bias, index[: 4 * size])
-    new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c, new_c)
+    new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c, new_c, x[size:])
     look_up_into(sigmoid, index[2 * size : 3 * size], opened)
     for j in range(size):
         y = np.int32(np.int32(np.int32(new_c[j] + HALF_CELL) >> CELL_TO_GATE) + TABLE_HALF)

@@ -6,15 +6,14 @@ narrow: numba widens every sum of two int32 to int64 otherwise, and half as many
 are uint16, so that numba needs no check for negative ones.
 """
 
-import math
-
 import numpy as np
 
 from fscompress.engine import arithmetic as q
+from fscompress.engine.norm_kernels import gates_into, norm_into, whole_vectors
+from fscompress.engine.vectors import new_cell
 from fscompress.jit import kernel
 
-NORM_BITS, NORM_ROOT_SHIFT, NORM_RECIPROCAL = q.NORM_BITS, q.NORM_ROOT_SHIFT, q.NORM_RECIPROCAL
-HALF_UNIT, HALF_C, HALF_H8 = np.int64(1 << 31), np.int64(1 << 14), np.int32(1 << 13)
+HALF_C, HALF_H8 = np.int64(1 << 14), np.int32(1 << 13)
 TABLE_HALF, TABLE_LAST = np.int32(q.TABLE_HALF), np.int32(q.TABLE_SIZE - 1)
 X_MAX, HIDDEN_MAX, HIDDEN_OFFSET = np.int64(q.X_MAX), np.int32(q.HIDDEN_MAX), np.int32(q.HIDDEN_OFFSET)
 LOGIT_Q, EXP2_LAST = np.int32(q.LOGIT_Q), np.int32(q.EXP2_SIZE - 1)
@@ -23,96 +22,29 @@ P1_BITS, P1_MIN, P1_MAX = q.P1_BITS, q.P1_MIN, q.P1_MAX
 
 
 @kernel
-def integer_root(v):
-    """floor(sqrt(v)), int64, 0 <= v < 2**60; the float is only a guess that the integer comparisons correct."""
-    root = np.int64(math.sqrt(np.float64(v)))
-    while root * root > v:
-        root -= 1
-    while (root + 1) * (root + 1) <= v:
-        root += 1
-    return root
-
-
-@kernel
-def moments_of(x):
-    """Mean (floored) and sum of squared differences from it of x (int32 [H])."""
-    total = np.int64(0)
-    for j in range(x.shape[0]):
-        total += np.int64(x[j])
-    mean = np.int32(total // x.shape[0])
-    squares = np.int64(0)
-    for j in range(x.shape[0]):
-        d = np.int64(np.int32(x[j] - mean))
-        squares += d * d
-    return mean, squares
-
-
-@kernel
-def reciprocal_of(squares, size, epsilon):
-    """How far differences are shifted left, then right, and the reciprocal that they are multiplied by."""
-    root = integer_root((squares // size + epsilon) << NORM_ROOT_SHIFT)
-    bits = 0
-    while root >> bits:
-        bits += 1
-    left, right = np.int32(max(NORM_BITS - bits, 0)), np.int32(max(bits - NORM_BITS, 0))
-    return left, right, np.int64(np.int32((np.int64(1) << NORM_RECIPROCAL) // (root << left >> right)))
-
-
-@kernel
-def normalise_into(x, mean, scale, gain, bias, index):
-    """Table indices uint16 [H], saturated to 0..8191, of x (int32 [H]) with what ``reciprocal_of`` gives for it."""
-    left, right, reciprocal = scale
-    for j in range(x.shape[0]):
-        d = np.int64(np.int32(np.int32(np.int32(x[j] - mean) << left) >> right))
-        n = np.int64(np.int32((d * reciprocal) >> 32))
-        y = np.int32(np.int32((n * np.int64(gain[j]) + HALF_UNIT) >> 32) + bias[j])
-        index[j] = np.uint16(min(max(np.int32(y + TABLE_HALF), ZERO), TABLE_LAST))
-
-
-@kernel
-def norm_into(x, epsilon, gain, bias, index):
-    """Layer normalisation of x (int32 [H]) into table indices uint16 [H]."""
-    mean, squares = moments_of(x)
-    normalise_into(x, mean, reciprocal_of(squares, x.shape[0], epsilon), gain, bias, index)
-
-
-@kernel
-def norm_gates_into(x, epsilon, gain, bias, index):
-    """As ``norm_into`` for each quarter of x (int32 [4H]); side by side, since a root and a division are long waits."""
-    a = x.shape[0] // 4
-    b, c, d = 2 * a, 3 * a, 4 * a
-    (mean0, sum0), (mean1, sum1) = moments_of(x[:a]), moments_of(x[a:b])
-    (mean2, sum2), (mean3, sum3) = moments_of(x[b:c]), moments_of(x[c:d])
-    scale0, scale1 = reciprocal_of(sum0, a, epsilon[0]), reciprocal_of(sum1, a, epsilon[1])
-    scale2, scale3 = reciprocal_of(sum2, a, epsilon[2]), reciprocal_of(sum3, a, epsilon[3])
-    normalise_into(x[:a], mean0, scale0, gain[:a], bias[:a], index[:a])
-    normalise_into(x[a:b], mean1, scale1, gain[a:b], bias[a:b], index[a:b])
-    normalise_into(x[b:c], mean2, scale2, gain[b:c], bias[b:c], index[b:c])
-    normalise_into(x[c:d], mean3, scale3, gain[c:d], bias[c:d], index[c:d])
-
-
-@kernel
-def scale_into(accumulator, offset, multiplier, x):
-    """x = (accumulator - offset) * multiplier >> 32 for one row, all int32 [4H]."""
-    for j in range(x.shape[0]):
-        a = np.int64(np.int32(accumulator[j] - offset[j]))
-        x[j] = np.int32((a * np.int64(multiplier[j])) >> 32)
-
-
-@kernel
-def new_cell_into(f, i, g, sigmoid, tanh, c, new):
-    """new = s(f) c + s(i) tanh(g), saturated; f, i, g are table indices uint16 [H], c and new int32 [H] in Q16."""
-    for j in range(c.shape[0]):
-        write = np.int64(np.int32(sigmoid[i[j]]) * np.int32(tanh[g[j]]))
-        both = np.int64(sigmoid[f[j]]) * np.int64(c[j]) + np.int64(2) * write + HALF_C
-        new[j] = np.int32(min(max(both >> np.int64(15), -X_MAX), X_MAX))
-
-
-@kernel
 def look_up_into(table, index, out):
     """out = table[index], int32 [H]: processors load a table's entries one by one, and what follows goes in vectors."""
     for j in range(out.shape[0]):
         out[j] = table[index[j]]
+
+
+@kernel
+def new_cell_into(f, i, g, sigmoid, tanh, c, new, found):
+    """new = s(f) c + s(i) tanh(g), saturated; f, i, g are table indices uint16 [H], c and new int32 [H] in Q16.
+
+    ``found`` int32 [3H] is scratch for what the tables hold.
+    """
+    size = c.shape[0]
+    opened, write, shown = found[:size], found[size : 2 * size], found[2 * size : 3 * size]
+    look_up_into(sigmoid, f, opened)
+    look_up_into(sigmoid, i, write)
+    look_up_into(tanh, g, shown)
+    whole = whole_vectors(size)
+    new_cell(opened, write, shown, c, new, whole)
+    for j in range(whole, size):
+        written = np.int64(np.int32(write[j] * shown[j]))
+        both = np.int64(opened[j]) * np.int64(c[j]) + np.int64(2) * written + HALF_C
+        new[j] = np.int32(min(max(both >> np.int64(15), -X_MAX), X_MAX))
 
 
 @kernel
@@ -172,13 +104,11 @@ def lstm_step(
     normed = index[4 * size : 5 * size]
     new_c, opened, shown = x[:size], x[size : 2 * size], x[2 * size : 3 * size]
     for s in range(symbols.shape[0]):
-        scale_into(accumulator[s], offset, multiplier, x)
-        if table.shape[0]:
-            row = table[symbols[s]]
-            for j in range(4 * size):
-                x[j] = np.int32(x[j] + row[j])
-        norm_gates_into(x, epsilon, gain, bias, index)
-        new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c)
+        row = table[symbols[s]] if table.shape[0] else offset[:0]
+        gates_into(accumulator[s], offset, multiplier, row, epsilon, gain, bias, x, index)
+        new_cell_into(
+            index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c, x[size:]
+        )
         norm_into(new_c, epsilon[4], gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
         look_up_into(sigmoid, index[2 * size : 3 * size], opened)
         look_up_into(tanh, normed, shown)

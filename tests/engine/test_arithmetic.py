@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine import kernels
+from fscompress.engine import kernels, norm_kernels
 from fscompress.engine import reference_cells as reference
 
 Array = npt.NDArray[Any]
@@ -22,13 +22,13 @@ roots = (st.integers(0, (1 << 60) - 1) | near_squares).filter(lambda v: 0 <= v <
 @settings(deadline=None, max_examples=500)
 @given(roots)
 def test_integer_root(v: int) -> None:
-    assert int(kernels.integer_root(v)) == math.isqrt(v)
+    assert int(norm_kernels.integer_root(v)) == math.isqrt(v)
     assert reference.integer_root(np.array([v], np.int64)).tolist() == [math.isqrt(v)]
 
 
 @pytest.mark.parametrize("v", [0, 1, 2, 3, 4, (1 << 52) - 1, 1 << 52, (1 << 54) + 1, (2**30 - 1) ** 2, (1 << 60) - 1])
 def test_integer_root_at_the_edges(v: int) -> None:
-    assert int(kernels.integer_root(v)) == math.isqrt(v)
+    assert int(norm_kernels.integer_root(v)) == math.isqrt(v)
     assert reference.integer_root(np.array([v], np.int64)).tolist() == [math.isqrt(v)]
 
 
@@ -61,7 +61,7 @@ def compare(x: Array, epsilon: int, gain: Array, bias: Array) -> None:
     wide = [array.astype(np.int64) for array in (x, gain, bias)]
     assert reference.layer_norm(wide[0], np.int64(epsilon), wide[1], wide[2]).tolist() == expected
     index = np.zeros(len(x), np.uint16)
-    kernels.norm_into(x.astype(np.int32), np.int64(epsilon), gain.astype(np.int32), bias.astype(np.int32), index)
+    norm_kernels.norm_into(x.astype(np.int32), np.int64(epsilon), gain.astype(np.int32), bias.astype(np.int32), index)
     assert index.tolist() == [min(max(y + q.TABLE_HALF, 0), q.TABLE_SIZE - 1) for y in expected]
 
 

@@ -1,0 +1,131 @@
+"""Layer normalisation into table indices, and the scaling of products before it; see ``kernels.py``.
+
+Vectors (``vectors.py``) take what is whole of an array, plain loops the rest, which is all of it where there are none.
+"""
+
+import math
+
+import numpy as np
+
+from fscompress.engine import arithmetic as q
+from fscompress.engine.vectors import STEP, normalise, scale, scale_and_add, squares_about, total_of
+from fscompress.intrinsics import leading_zeros
+from fscompress.jit import kernel
+
+NORM_BITS, NORM_ROOT_SHIFT, NORM_RECIPROCAL = q.NORM_BITS, q.NORM_ROOT_SHIFT, q.NORM_RECIPROCAL
+HALF_UNIT = np.int64(1 << 31)
+TABLE_HALF, TABLE_LAST, ZERO = np.int32(q.TABLE_HALF), np.int32(q.TABLE_SIZE - 1), np.int32(0)
+
+
+@kernel
+def whole_vectors(n):
+    """How many of n elements vectors take."""
+    return n // STEP * STEP if STEP else 0
+
+
+@kernel
+def integer_root(v):
+    """floor(sqrt(v)), int64, 0 <= v < 2**60; the float is only a guess that the integer comparisons correct.
+
+    Rounding v and its root to 53 bits moves the root by less than one.
+    """
+    root = np.int64(math.sqrt(np.float64(v)))
+    root -= np.int64(root * root > v)
+    return root + np.int64((root + 1) * (root + 1) <= v)
+
+
+@kernel
+def total_into(accumulator, offset, multiplier, row, x):
+    """x = (accumulator - offset) * multiplier >> 32 for one row, plus ``row`` where it is not empty; returns sum of x.
+
+    All int32 [H].
+    """
+    whole = whole_vectors(x.shape[0])
+    if row.shape[0]:
+        total = scale_and_add(accumulator, offset, multiplier, row, x, whole)
+    else:
+        total = scale(accumulator, offset, multiplier, row, x, whole)
+    for j in range(whole, x.shape[0]):
+        a = np.int64(np.int32(accumulator[j] - offset[j]))
+        x[j] = np.int32((a * np.int64(multiplier[j])) >> 32)
+        if row.shape[0]:
+            x[j] = np.int32(x[j] + row[j])
+        total += np.int64(x[j])
+    return total
+
+
+@kernel
+def moments_of(x, total):
+    """Mean (floored) and sum of squared differences from it of x (int32 [H]), whose sum is ``total``."""
+    mean, whole = np.int32(total // x.shape[0]), whole_vectors(x.shape[0])
+    squares = squares_about(x, mean, whole)
+    for j in range(whole, x.shape[0]):
+        d = np.int64(np.int32(x[j] - mean))
+        squares += d * d
+    return mean, squares
+
+
+@kernel
+def reciprocal_of(squares, size, epsilon):
+    """How far differences are shifted left, then right, and the reciprocal that they are multiplied by."""
+    root = integer_root((squares // size + epsilon) << NORM_ROOT_SHIFT)
+    bits = 64 - leading_zeros(root)
+    left, right = np.int32(max(NORM_BITS - bits, 0)), np.int32(max(bits - NORM_BITS, 0))
+    return left, right, np.int64(np.int32((np.int64(1) << NORM_RECIPROCAL) // (root << left >> right)))
+
+
+@kernel
+def normalise_into(x, mean, scale, gain, bias, index):
+    """Table indices uint16 [H], saturated to 0..8191, of x (int32 [H]) with what ``reciprocal_of`` gives for it."""
+    left, right, reciprocal = scale
+    whole = whole_vectors(x.shape[0])
+    normalise(x, mean, left, right, reciprocal, gain, bias, index, whole)
+    for j in range(whole, x.shape[0]):
+        d = np.int64(np.int32(np.int32(np.int32(x[j] - mean) << left) >> right))
+        n = np.int64(np.int32((d * reciprocal) >> 32))
+        y = np.int32(np.int32((n * np.int64(gain[j]) + HALF_UNIT) >> 32) + bias[j])
+        index[j] = np.uint16(min(max(np.int32(y + TABLE_HALF), ZERO), TABLE_LAST))
+
+
+@kernel
+def norm_into(x, epsilon, gain, bias, index):
+    """Layer normalisation of x (int32 [H]) into table indices uint16 [H]."""
+    whole = whole_vectors(x.shape[0])
+    total = total_of(x, whole)
+    for j in range(whole, x.shape[0]):
+        total += np.int64(x[j])
+    mean, squares = moments_of(x, total)
+    normalise_into(x, mean, reciprocal_of(squares, x.shape[0], epsilon), gain, bias, index)
+
+
+@kernel
+def norm_gates_into(x, total0, total1, total2, total3, epsilon, gain, bias, index):
+    """As ``norm_into`` for each quarter of x (int32 [4H]), whose sums are known.
+
+    Side by side, since a root and a division are long waits.
+    """
+    a = x.shape[0] // 4
+    b, c, d = 2 * a, 3 * a, 4 * a
+    (mean0, sum0), (mean1, sum1) = moments_of(x[:a], total0), moments_of(x[a:b], total1)
+    (mean2, sum2), (mean3, sum3) = moments_of(x[b:c], total2), moments_of(x[c:d], total3)
+    scale0, scale1 = reciprocal_of(sum0, a, epsilon[0]), reciprocal_of(sum1, a, epsilon[1])
+    scale2, scale3 = reciprocal_of(sum2, a, epsilon[2]), reciprocal_of(sum3, a, epsilon[3])
+    normalise_into(x[:a], mean0, scale0, gain[:a], bias[:a], index[:a])
+    normalise_into(x[a:b], mean1, scale1, gain[a:b], bias[a:b], index[a:b])
+    normalise_into(x[b:c], mean2, scale2, gain[b:c], bias[b:c], index[b:c])
+    normalise_into(x[c:d], mean3, scale3, gain[c:d], bias[c:d], index[c:d])
+
+
+@kernel
+def gates_into(accumulator, offset, multiplier, row, epsilon, gain, bias, x, index):
+    """Table indices uint16 [4H] of an LSTM's gates from one lane's products.
+
+    ``accumulator``, ``offset``, ``multiplier``, ``row`` (or none) and the scratch x are int32 [4H].
+    """
+    a = x.shape[0] // 4
+    b, c, d = 2 * a, 3 * a, 4 * a
+    total0 = total_into(accumulator[:a], offset[:a], multiplier[:a], row[:a], x[:a])
+    total1 = total_into(accumulator[a:b], offset[a:b], multiplier[a:b], row[a:b], x[a:b])
+    total2 = total_into(accumulator[b:c], offset[b:c], multiplier[b:c], row[b:c], x[b:c])
+    total3 = total_into(accumulator[c:d], offset[c:d], multiplier[c:d], row[c:d], x[c:d])
+    norm_gates_into(x, total0, total1, total2, total3, epsilon, gain, bias, index)
