@@ -75,9 +75,9 @@ def reciprocal_of(squares, size, epsilon):
 
 
 @kernel
-def normalise_into(x, mean, scale, gain, bias, index):
-    """Table indices uint16 [H], saturated to 0..8191, of x (int32 [H]) with what ``reciprocal_of`` gives for it."""
-    left, right, reciprocal = scale
+def normalise_into(x, mean, divided, gain, bias, index):
+    """Table indices uint16 [H], saturated to 0..8191, of x (int32 [H]); ``divided`` is what ``reciprocal_of`` gives."""
+    left, right, reciprocal = divided
     whole = whole_vectors(x.shape[0])
     normalise(x, mean, left, right, reciprocal, gain, bias, index, whole)
     for j in range(whole, x.shape[0]):
@@ -108,12 +108,12 @@ def norm_gates_into(x, total0, total1, total2, total3, epsilon, gain, bias, inde
     b, c, d = 2 * a, 3 * a, 4 * a
     (mean0, sum0), (mean1, sum1) = moments_of(x[:a], total0), moments_of(x[a:b], total1)
     (mean2, sum2), (mean3, sum3) = moments_of(x[b:c], total2), moments_of(x[c:d], total3)
-    scale0, scale1 = reciprocal_of(sum0, a, epsilon[0]), reciprocal_of(sum1, a, epsilon[1])
-    scale2, scale3 = reciprocal_of(sum2, a, epsilon[2]), reciprocal_of(sum3, a, epsilon[3])
-    normalise_into(x[:a], mean0, scale0, gain[:a], bias[:a], index[:a])
-    normalise_into(x[a:b], mean1, scale1, gain[a:b], bias[a:b], index[a:b])
-    normalise_into(x[b:c], mean2, scale2, gain[b:c], bias[b:c], index[b:c])
-    normalise_into(x[c:d], mean3, scale3, gain[c:d], bias[c:d], index[c:d])
+    divided0, divided1 = reciprocal_of(sum0, a, epsilon[0]), reciprocal_of(sum1, a, epsilon[1])
+    divided2, divided3 = reciprocal_of(sum2, a, epsilon[2]), reciprocal_of(sum3, a, epsilon[3])
+    normalise_into(x[:a], mean0, divided0, gain[:a], bias[:a], index[:a])
+    normalise_into(x[a:b], mean1, divided1, gain[a:b], bias[a:b], index[a:b])
+    normalise_into(x[b:c], mean2, divided2, gain[b:c], bias[b:c], index[b:c])
+    normalise_into(x[c:d], mean3, divided3, gain[c:d], bias[c:d], index[c:d])
 
 
 @kernel
