@@ -55,7 +55,7 @@ class ClusterExecutor:
         self._models: dict[bytes, Future[bytes]] = {}
         self._limit, self._seen = 0, time.monotonic()
         try:
-            self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            self._client = _connected(address)
         except (OSError, ValueError) as error:
             raise self._refused(f"{' '.join(str(error).split())}; `dask scheduler` starts one") from error
         try:
@@ -164,6 +164,21 @@ class _ClusterTask:
         """See ``Task``."""
         self._executor.forget(self._future)
         self._future.cancel()
+
+
+def _connected(address: str) -> Client:
+    """A client; one that cannot connect is closed here.
+
+    Left to its finaliser, it would be closed whenever garbage is collected, in whichever thread that happens: perhaps
+    in one for which another waits while holding the lock that closing needs.
+    """
+    client = Client.__new__(Client)
+    try:
+        client.__init__(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[misc]
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def _silence() -> None:

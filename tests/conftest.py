@@ -1,9 +1,13 @@
 """Fixtures that several folders share: the tiny model, a folder of installed models, the program as a process."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,6 +62,29 @@ def program() -> Program:
         return subprocess.run(command, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
     return run
+
+
+@contextmanager
+def running(command: Sequence[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A child process that hears Ctrl-C; killed at the end if it still runs, so that a failed test does not hang.
+
+    Where this process ignores SIGINT, as a shell's background job does, a child would inherit that.
+    """
+    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    options = {"env": child_environment(), "preexec_fn": hears, **options}
+    with subprocess.Popen(command, **options) as child:  # type: ignore[call-overload]
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Returns as soon as ``holds()``; fails if it never does."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
 
 
 def child_environment() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A cluster codes what one machine codes: in order, memory bounded, through the loss of workers, to the same bytes."""
 
+import gc
 import io
 import os
 import signal
@@ -7,8 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from fscompress.codec import CodingOptions, decode_stream, encode_stream
 from fscompress.errors import ChecksumError, EngineError, ModelFileError, RefusedError
 from fscompress.jit import kernel_sources_digest
 from fscompress.parallel import Cancelled
-from tests.conftest import child_environment
+from tests.conftest import child_environment, running, wait_until
 from tests.helpers import OTHER, TINY, encode, find_either, find_tiny, noise, other, text, tiny
 
 distributed = pytest.importorskip("distributed", reason="needs distributed: pip install '.[cluster]'")
@@ -38,10 +38,7 @@ def read_model(model: Any) -> bytes:
 
 def local_cluster(n_workers: int = 2, processes: bool = False, **others: Any) -> Any:
     given = {"n_workers": n_workers, "threads_per_worker": 1, "processes": processes, "dashboard_address": ":0"}
-    try:
-        return distributed.LocalCluster(**given, **others)
-    except AssertionError:  # its loop has not started within the ten seconds that distributed gives it: a busy machine
-        return distributed.LocalCluster(**given, **others)
+    return distributed.LocalCluster(**given, **others)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +150,8 @@ def test_no_scheduler(address: str) -> None:
         ClusterExecutor(address, read_model)
     assert "\n" not in str(caught.value)
     assert time.monotonic() - began < 10
+    clients = [found for found in gc.get_objects() if isinstance(found, distributed.Client)]
+    assert all(client.status in ("closed", "newly-created") for client in clients)
 
 
 def test_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,11 +217,7 @@ def test_an_interruption_leaves_no_trace() -> None:
     Path("b.txt").write_bytes(text(50_000))
     with local_cluster(protocol="tcp://") as workers:
         words = ["encode", "--engine", "reference", "--scheduler", workers.scheduler_address, "a.txt", "b.txt"]
-        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
-        with subprocess.Popen(
-            [sys.executable, "-m", "fscompress", *words],
-            stderr=subprocess.PIPE, env=child_environment(), preexec_fn=heard,
-        ) as child:  # fmt: skip
+        with running([sys.executable, "-m", "fscompress", *words], stderr=subprocess.PIPE) as child:
             wait_until(lambda: any(worker.state.executing for worker in workers.workers.values()))
             child.send_signal(signal.SIGINT)
             assert child.wait(timeout=20) == 130
@@ -230,13 +225,6 @@ def test_an_interruption_leaves_no_trace() -> None:
             assert child.stderr.read() == b"fscompress: interrupted\n"
         wait_until(lambda: not any(worker.state.executing for worker in workers.workers.values()))
     assert sorted(path.name for path in Path().iterdir()) == ["a.txt", "b.txt"]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
 
 
 @pytest.mark.slow

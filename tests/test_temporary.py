@@ -12,7 +12,7 @@ import pytest
 from fscompress import temporary
 from fscompress.files import open_output, replacing
 from fscompress.temporary import temporary_beside
-from tests.conftest import child_environment
+from tests.conftest import running
 
 WRITER = """
 import sys, time
@@ -43,7 +43,7 @@ def modes(folder: Path) -> dict[str, int]:
 def test_litter_of_a_killed_process_goes_with_the_next_output(here: Path) -> None:
     before = os.umask(0)
     try:
-        with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, env=child_environment()) as child:
+        with running([sys.executable, "-c", WRITER], stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == b"writing\n"
             assert set(modes(here).values()) == {0o600}

@@ -115,4 +115,7 @@ def main() -> NoReturn:
     except KeyboardInterrupt:  # while starting or leaving
         raise SystemExit(EXIT_INTERRUPTED) from None
     finally:
+        # Ctrl-C in code that a library makes from a string leaves a mark, handled or not, and Python would end by the
+        # signal instead of the exit code; the next such code takes it away.
+        eval("None")
         gc.freeze()  # else the interpreter searches all of numba for garbage before it ends

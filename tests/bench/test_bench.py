@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from fscompress.bench.suite import ours
 from fscompress.cli.app import group
 from fscompress.errors import EXIT_INTERRUPTED
 from tests.bench.fakes import fake_cmix
-from tests.conftest import child_environment
+from tests.conftest import running
 
 TEXT = b"To be, or not to be, that is the question. " * 30
 
@@ -157,9 +156,7 @@ def test_ctrl_c_keeps_what_is_done(here: Path, tmp_path: Path, monkeypatch: pyte
     Path("a.txt").write_bytes(TEXT)
     fake_cmix("slow", tmp_path / "bin", monkeypatch)
     command = [sys.executable, "-m", "fscompress", "bench", "--only", "gzip,cmix", "a.txt"]
-    pipe = subprocess.PIPE
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and so do we
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=child_environment(), preexec_fn=heard) as process:
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         while b"[2/2]" not in process.stderr.readline():
             assert process.poll() is None

@@ -7,15 +7,14 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 import fscompress
-from tests.conftest import Program, child_environment
+from tests.conftest import Program, child_environment, running, wait_until
 
 TEXT = b"It was the best of times, it was the worst of times.\n" * 20
 
@@ -77,8 +76,7 @@ def test_bar_only_on_a_terminal(program: Program) -> None:
 def test_interruption_leaves_no_trace(number: signal.Signals, code: int) -> None:
     Path("a.txt").write_bytes(TEXT * 500)
     command = [sys.executable, "-m", "fscompress", "encode", "--engine", "reference", "-T2", "a.txt"]
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and so do we
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environment(), preexec_fn=heard) as child:
+    with running(command, stderr=subprocess.PIPE) as child:
         wait_until(lambda: any(path.name.startswith(".fscompress-") for path in Path().iterdir()))
         time.sleep(0.5)
         child.send_signal(number)
@@ -86,6 +84,20 @@ def test_interruption_leaves_no_trace(number: signal.Signals, code: int) -> None
         assert child.stderr is not None
         assert b"Traceback" not in child.stderr.read()
     assert [path.name for path in Path().iterdir()] == ["a.txt"]
+
+
+def test_interruption_of_generated_code_gives_our_exit_code() -> None:
+    """Python would end by SIGINT, which a shell reports as 130 too but a parent process does not."""
+    Path("interrupted.py").write_text("""
+from fscompress.cli import app
+def interrupted(**_):
+    exec("raise KeyboardInterrupt")
+app.group.main = interrupted
+app.main()
+""")
+    command = [sys.executable, "-m", "interrupted"]
+    result = subprocess.run(command, capture_output=True, env=child_environment(), check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
 
 
 def test_interruption_of_the_imports_is_no_traceback(here: Path) -> None:
@@ -100,9 +112,7 @@ def test_interruption_of_the_imports_is_no_traceback(here: Path) -> None:
 def test_reader_that_has_enough(program: Program) -> None:
     encoded = program("encode", input=TEXT * 4).stdout
     command = [sys.executable, "-m", "fscompress", "decode"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=child_environment()
-    ) as child:
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stderr is not None
@@ -138,10 +148,3 @@ def test_version_names_the_format(program: Program) -> None:
     assert result.returncode == 0
     assert result.stdout.startswith(f"fscompress {fscompress.__version__} ".encode())
     assert b"format 1" in result.stdout
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)

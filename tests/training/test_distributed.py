@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -19,8 +18,8 @@ from fscompress.training.checkpoint import read_checkpoint
 from fscompress.training.device import pick_device
 from fscompress.training.distributed import ALONE, World, joined_world, slice_masks
 from fscompress.training.trainer import BEST, LAST, METRICS
-from tests.conftest import child_environment
-from tests.training.world_run import MODEL, finish, start, train
+from tests.conftest import child_environment, running, wait_until
+from tests.training.world_run import MODEL, finish, started, train
 
 NEVER = 99
 
@@ -45,7 +44,8 @@ def folder(tmp_path):
 
 
 def world_run(*words, size=2):
-    results = finish(start("-m", "tests.training.world_run", *words, size=size))
+    with started("-m", "tests.training.world_run", *words, size=size) as processes:
+        results = finish(processes)
     assert [code for code, _, _ in results] == [0] * size, results
     assert all(out == "" for _, out, _ in results[1:])
     return json.loads(results[0][1])
@@ -90,15 +90,19 @@ def text(tmp_path):
     return tmp_path / "text.txt"
 
 
+def trains(process, folder):
+    """Whether the run has begun; fails where its process has ended."""
+    assert process.poll() is None
+    return (folder / METRICS).exists()
+
+
 def test_torchrun_ends_in_one_checkpoint_after_sigterm(text, tmp_path):
     out = tmp_path / "run"
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "fscompress"]
     launched = [sys.executable, *words, *command(text, out)]
     environment = child_environment() | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(launched, stderr=subprocess.PIPE, text=True, env=environment) as torchrun:
-        while not (out / METRICS).exists():
-            assert torchrun.poll() is None
-            time.sleep(0.05)
+    with running(launched, stderr=subprocess.PIPE, text=True, env=environment) as torchrun:
+        wait_until(lambda: trains(torchrun, out))
         torchrun.send_signal(signal.SIGTERM)
         said = torchrun.communicate(timeout=60)[1]
     assert said.count("interrupted at step") == 1
@@ -113,18 +117,18 @@ def test_torchrun_ends_in_one_checkpoint_after_sigterm(text, tmp_path):
 
 
 def test_a_lost_process_ends_the_others(text, tmp_path):
-    leader, other = processes = start("-m", "fscompress", *command(text, tmp_path / "run"), size=2)
-    while not (tmp_path / "run" / METRICS).exists():
-        assert leader.poll() is None
-        time.sleep(0.05)
-    other.kill()
-    code, _, said = finish(processes)[0]
+    with started("-m", "fscompress", *command(text, tmp_path / "run"), size=2) as processes:
+        leader, other = processes
+        wait_until(lambda: trains(leader, tmp_path / "run"))
+        other.kill()
+        code, _, said = finish(processes)[0]
     assert code == 1
     assert said.splitlines()[-1] == "fscompress: process 0 of 2 has lost the others; go on with --resume"
 
 
 def test_batch_that_cannot_be_divided_is_refused_once(text, tmp_path):
-    results = finish(start("-m", "fscompress", *command(text, tmp_path / "run", "--batch", "3"), size=2))
+    with started("-m", "fscompress", *command(text, tmp_path / "run", "--batch", "3"), size=2) as processes:
+        results = finish(processes)
     said = "fscompress: a batch of 3 lanes cannot be divided among 2 processes; choose another --batch\n"
     assert [(code, err) for code, _, err in results] == [(1, said), (1, "")]
     assert not (tmp_path / "run").exists()

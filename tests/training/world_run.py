@@ -9,6 +9,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from fscompress.corpora import Corpus, open_corpus
@@ -17,7 +19,7 @@ from fscompress.training.config import Preset, TrainConfig
 from fscompress.training.distributed import ALONE, World, joined_world
 from fscompress.training.schedule import Budget
 from fscompress.training.trainer import LAST, Report, RunOptions, Trainer
-from tests.conftest import ROOT, child_environment
+from tests.conftest import ROOT, child_environment, running
 
 MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=0.05)
 PRESET = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01, sparsity=0.5))
@@ -38,21 +40,15 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def start(*words: object, size: int) -> list[subprocess.Popen[str]]:
+@contextmanager
+def started(*words: object, size: int) -> Iterator[list[subprocess.Popen[str]]]:
     """``python WORDS...`` as ``size`` processes of one world on this machine, of one thread each."""
     shared = child_environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *map(str, words)]
-    return [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=shared | {"RANK": str(rank), "WORLD_SIZE": str(size)},
-        )
-        for rank in range(size)
-    ]
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with ExitStack() as stack:
+        environments = [shared | {"RANK": str(rank), "WORLD_SIZE": str(size)} for rank in range(size)]
+        yield [stack.enter_context(running(command, cwd=ROOT, env=env, **piped)) for env in environments]
 
 
 def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
