@@ -17,6 +17,7 @@ from fscompress.engine.few_lanes_kernels import (
     PARAMETERS_AT,
     PLAN_COLUMNS,
     SIZE,
+    TILE_BYTES,
     TILES,
     multiply_batches,
     network_step,
@@ -38,18 +39,18 @@ class FewLanesLayout:
 
     def __init__(self, model: IntegerModel) -> None:
         cells = cell_layouts(model)
-        packed = [pack(weight) for weight in (*(cell.weight for cell in cells), model.output)]
+        products = [pack(weight) for weight in (*(cell.weight for cell in cells), model.output)]
         parameters = [_parameters(cell) for cell in cells]
         parameters.append(np.concatenate((offset_of(model.output), model.output_multiplier, model.output_bias)))
         self.model = model
-        self.packed: I8 = at_cache_line(np.concatenate([tiles.reshape(-1) for tiles in packed]))
+        self.packed: I8 = at_cache_line(np.concatenate([product.tiles.reshape(-1) for product in products]))
         self.parameters: I32 = at_cache_line(np.concatenate(parameters))
         self.epsilon: I64 = np.stack([cell.epsilon for cell in cells])
-        self.plan: I64 = np.zeros((len(packed), PLAN_COLUMNS), np.int64)
-        self.plan[1:, PACKED_AT] = np.cumsum([tiles.size for tiles in packed])[:-1]
+        self.plan: I64 = np.zeros((len(products), PLAN_COLUMNS), np.int64)
+        self.plan[1:, PACKED_AT] = np.cumsum([product.tiles.size for product in products])[:-1]
         self.plan[1:, PARAMETERS_AT] = np.cumsum([part.size for part in parameters])[:-1]
-        self.plan[:, TILES] = [tiles.shape[0] for tiles in packed]
-        self.plan[:, GROUPS] = [tiles.shape[1] for tiles in packed]
+        self.plan[:, [TILES, TILE_BYTES]] = [product.tiles.shape for product in products]
+        self.plan[:, GROUPS] = [product.groups for product in products]
         self.plan[:-1, GROUP_OF_CELL] = [cell.group for cell in cells]
         self.plan[:-1, SIZE] = [len(cell.multiplier) // 4 for cell in cells]
 
@@ -75,7 +76,7 @@ def _is_exact(shapes: U8) -> bool:
     for lanes in (1, amx.BATCH + 1):
         z = np.full((lanes, weight.shape[1]), 255, np.uint8)
         out = np.zeros((lanes, len(weight)), np.int32)
-        multiply_batches(packed.reshape(-1), 0, *packed.shape[:2], z, lanes, out, shapes)
+        multiply_batches(packed.tiles.reshape(-1), 0, *packed.tiles.shape, packed.groups, z, lanes, out, shapes)
         if not np.array_equal(out, z.astype(np.int64) @ weight.astype(np.int64).T):
             return False
     return True

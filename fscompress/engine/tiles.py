@@ -4,12 +4,16 @@ A tile is ``TILE_ROWS`` rows of a weight matrix against a few lanes: its sums st
 four at a time, so that a weight is read once for all lanes.  Three instructions can do it, all exact because
 |w| <= 63: VNNI's vpdpbusd, AVX2's vpmaddubsw (whose 16-bit sums of two products of at most 255 * 63 cannot saturate),
 and plain integer arithmetic for other processors.  Which one is used is decided by what numba compiles for.
+
+AVX2 spends half of its multiplications on widening the 16-bit sums.  Those of two groups of columns can be added first
+where the weights of the tile are so small that no sum of four products leaves 16 bits: most are.  ``pack`` looks at the
+weights, and puts such pairs of groups ahead of the others.
 """
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -17,19 +21,25 @@ from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-from fscompress.engine.spec import I8
+from fscompress.engine.spec import I8, I64
 from fscompress.intrinsics import INT8, INT16, INT32, INT64, address_of, call, load, procedure, splat, store
 
-TILE_VECTORS = 4
+TILE_VECTORS = 3
 ANY_NUMBER = sys.maxsize  # of lanes
 GROUP = 4  # columns that an instruction takes at once
+PAIR = 2  # groups whose 16-bit sums may be added before they are widened
+LARGEST_FOURS = 128  # of weights of one sign: 128 * 255 = 32,640 is the last multiple of 255 in 16 bits
+HEAD_ALIGN = 64  # bytes
 
-MultiplyAdd = Callable[[Any, Any, Any, Any], Any]  # (builder, sums, lane's bytes, weights), vectors of int32
+# (builder, sums, lane's bytes of each group, weights of each group), vectors of int32; one group or a pair
+MultiplyAdd = Callable[[Any, Any, list[Any], list[Any]], Any]
 
 
 @dataclass(frozen=True)
 class Instructions:
     """``width`` int32 a vector; ``multiply_add`` writes the code of ``sums += four products`` for each of them.
+
+    ``pairs``: ``multiply_add`` also takes two groups whose sums of four products fit 16 bits.
 
     ``tile_lanes``: 2 or 4 a tile: AVX512 has 32 registers, others 16, which the sums of four lanes alone would fill.
     ``few_lanes``: up to so many lanes tiles are faster than onnxruntime's products of whole matrices (measured; with
@@ -41,6 +51,7 @@ class Instructions:
     multiply_add: MultiplyAdd
     tile_lanes: int
     few_lanes: int
+    pairs: bool = False
 
     @property
     def tile_rows(self) -> int:
@@ -49,20 +60,25 @@ class Instructions:
 
 
 def _vnni(bits: int) -> MultiplyAdd:
-    def multiply_add(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
-        return call(builder, f"x86.avx512.vpdpbusd.{bits}", sums.type, sums, lane, weights)
+    def multiply_add(builder: Any, sums: Any, lane: list[Any], weights: list[Any]) -> Any:
+        return call(builder, f"x86.avx512.vpdpbusd.{bits}", sums.type, sums, *lane, *weights)
 
     return multiply_add
 
 
-def _avx2(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
-    in_bytes, in_pairs = ir.VectorType(INT8, 32), ir.VectorType(INT16, 16)
-    lane, weights = builder.bitcast(lane, in_bytes), builder.bitcast(weights, in_bytes)
-    pairs = call(builder, "x86.avx2.pmadd.ub.sw", in_pairs, lane, weights)
-    return builder.add(sums, call(builder, "x86.avx2.pmadd.wd", sums.type, pairs, in_pairs([1] * 16)))
+def _avx2(builder: Any, sums: Any, lane: list[Any], weights: list[Any]) -> Any:
+    in_bytes, in_twos = ir.VectorType(INT8, 32), ir.VectorType(INT16, 16)
+    twos = [
+        call(builder, "x86.avx2.pmadd.ub.sw", in_twos, builder.bitcast(mine, in_bytes), builder.bitcast(by, in_bytes))
+        for mine, by in zip(lane, weights, strict=True)
+    ]
+    narrow = builder.add(*twos) if len(twos) == PAIR else twos[0]
+    return builder.add(sums, call(builder, "x86.avx2.pmadd.wd", sums.type, narrow, in_twos([1] * 16)))
 
 
-def _plain(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
+def _plain(builder: Any, sums: Any, lanes: list[Any], by: list[Any]) -> Any:
+    (lane,), (weights,) = lanes, by
+
     def splat(value: int) -> Any:
         return ir.Constant(sums.type, [value] * sums.type.count)
 
@@ -76,7 +92,7 @@ def _plain(builder: Any, sums: Any, lane: Any, weights: Any) -> Any:
 INSTRUCTIONS = {
     "avx512vnni": Instructions("avx512vnni", 16, _vnni(512), tile_lanes=4, few_lanes=12),
     "avxvnni": Instructions("avxvnni", 8, _vnni(256), tile_lanes=2, few_lanes=8),
-    "avx2": Instructions("avx2", 8, _avx2, tile_lanes=2, few_lanes=ANY_NUMBER),
+    "avx2": Instructions("avx2", 8, _avx2, tile_lanes=2, few_lanes=ANY_NUMBER, pairs=True),
     "plain": Instructions("plain", 4, _plain, tile_lanes=2, few_lanes=0),
 }
 
@@ -93,6 +109,72 @@ def best_instructions(features: set[str]) -> Instructions:
     return next(found for name, found in INSTRUCTIONS.items() if name in features or name == "plain")
 
 
+class _Tile:
+    """The code of one tile for so many lanes, being written."""
+
+    def __init__(
+        self, chosen: Instructions, lanes: int, context: Any, builder: Any, kinds: Any, arguments: Any
+    ) -> None:
+        out, out_at, self._out_step, z, z_at, self._z_step, packed, packed_at, groups = arguments
+        self._chosen, self._builder, self._lanes = chosen, builder, range(lanes)
+        self._vector = ir.VectorType(INT32, chosen.width)
+        self._out = address_of(context, builder, kinds[0], out, out_at)
+        self._z = address_of(context, builder, kinds[3], z, z_at)
+        self._head = address_of(context, builder, kinds[6], packed, packed_at)
+        self._weights = builder.add(self._head, self._head_bytes(groups)) if chosen.pairs else self._head
+        zero = self._vector([0] * chosen.width)
+        self._sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(TILE_VECTORS)] for _ in self._lanes]
+
+    def n_pairs(self) -> Any:
+        """How many pairs of groups come first, int64."""
+        return self._head_entry(INT64(0)) if self._chosen.pairs else INT64(0)
+
+    def add_groups(self, first: Any, n: int) -> None:
+        """The products of ``n`` groups from that one on, in the order of the packed weights."""
+        builder, chosen = self._builder, self._chosen
+        places = [self._weights_at(builder.add(first, INT64(i))) for i in range(n)]
+        bytes_of_lane = [self._bytes_of(lane, self._columns_of(first), n) for lane in self._lanes]
+        for i in range(TILE_VECTORS):
+            offset = INT64(4 * chosen.width * i)
+            weights = [load(builder, builder.add(place, offset), self._vector, 4) for place in places]
+            for row, groups in zip(self._sums, bytes_of_lane, strict=True):
+                builder.store(chosen.multiply_add(builder, builder.load(row[i]), groups, weights), row[i])
+
+    def store_sums(self) -> None:
+        """Writes the finished sums."""
+        builder = self._builder
+        for lane, row in zip(self._lanes, self._sums, strict=True):
+            at = builder.add(self._out, builder.mul(self._out_step, INT64(4 * lane)))
+            for i, total in enumerate(row):
+                store(builder, builder.load(total), builder.add(at, INT64(4 * self._chosen.width * i)), 4)
+
+    def _weights_at(self, place: Any) -> Any:
+        return self._builder.add(self._weights, self._builder.mul(place, INT64(GROUP * self._chosen.tile_rows)))
+
+    def _bytes_of(self, lane: int, columns: Any, n: int) -> list[Any]:
+        """Each of the lane's ``n`` groups of inputs from a column on, in every element of a vector."""
+        builder = self._builder
+        at = builder.add(builder.add(self._z, builder.mul(self._z_step, INT64(lane))), columns)
+        groups = (load(builder, builder.add(at, INT64(GROUP * i)), INT32, 1) for i in range(n))
+        return [splat(builder, group, self._vector) for group in groups]
+
+    def _columns_of(self, place: Any) -> Any:
+        """First column of the group at that place; those of a pair are side by side."""
+        if self._chosen.pairs:
+            return self._head_entry(self._builder.add(place, INT64(1)))
+        return self._builder.mul(place, INT64(GROUP))
+
+    def _head_bytes(self, groups: Any) -> Any:
+        """``head_bytes`` of a number that is known when the code runs."""
+        builder = self._builder
+        lines = builder.add(builder.mul(groups, INT64(4)), INT64(4 + HEAD_ALIGN - 1))
+        return builder.and_(lines, INT64(-HEAD_ALIGN))
+
+    def _head_entry(self, index: Any) -> Any:
+        at = self._builder.add(self._head, self._builder.mul(index, INT64(4)))
+        return self._builder.zext(load(self._builder, at, INT32, 4), INT64)
+
+
 def tile_of(chosen: Instructions, lanes: int) -> Any:
     """A numba intrinsic: one tile for that many lanes.
 
@@ -102,30 +184,15 @@ def tile_of(chosen: Instructions, lanes: int) -> Any:
     """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        out, out_at, out_step, z, z_at, z_step, packed, packed_at, groups = arguments
-        out_kind, _, _, z_kind, _, _, packed_kind, _, _ = signature.args
-        vector = ir.VectorType(INT32, chosen.width)
-        out_address = address_of(context, builder, out_kind, out, out_at)
-        z_address = address_of(context, builder, z_kind, z, z_at)
-        packed_address = address_of(context, builder, packed_kind, packed, packed_at)
-        zero = vector([0] * chosen.width)
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(TILE_VECTORS)] for _ in range(lanes)]
-        with cgutils.for_range(builder, groups) as loop:
-            weight_address = builder.add(packed_address, builder.mul(loop.index, INT64(GROUP * chosen.tile_rows)))
-            weights = [
-                load(builder, builder.add(weight_address, INT64(4 * chosen.width * i)), vector, 4)
-                for i in range(TILE_VECTORS)
-            ]
-            for lane, row in enumerate(sums):
-                at = builder.add(z_address, builder.mul(z_step, INT64(lane)))
-                address = builder.add(at, builder.mul(loop.index, INT64(GROUP)))
-                group = splat(builder, load(builder, address, INT32, 1), vector)
-                for total, weight in zip(row, weights, strict=True):
-                    builder.store(chosen.multiply_add(builder, builder.load(total), group, weight), total)
-        for lane, row in enumerate(sums):
-            at = builder.add(out_address, builder.mul(out_step, INT64(4 * lane)))
-            for i, total in enumerate(row):
-                store(builder, builder.load(total), builder.add(at, INT64(4 * chosen.width * i)), 4)
+        tile = _Tile(chosen, lanes, context, builder, signature.args, arguments)
+        n_pairs = tile.n_pairs()
+        if chosen.pairs:
+            with cgutils.for_range(builder, n_pairs) as loop:
+                tile.add_groups(builder.mul(loop.index, INT64(PAIR)), PAIR)
+        first = builder.mul(n_pairs, INT64(PAIR))
+        with cgutils.for_range(builder, builder.sub(arguments[-1], first)) as loop:
+            tile.add_groups(builder.add(first, loop.index), 1)
+        tile.store_sums()
         return context.get_dummy_value()
 
     @intrinsic
@@ -138,13 +205,52 @@ def tile_of(chosen: Instructions, lanes: int) -> Any:
 FEATURES = compiled_features()
 CHOSEN = best_instructions(FEATURES)
 TILE_ROWS = CHOSEN.tile_rows
-COLUMN_STEP = 64 if CHOSEN.width == 16 else GROUP  # a multiple of this are the columns of packed weights (amx.py)
+COLUMN_STEP = (
+    64 if CHOSEN.width == 16 else PAIR * GROUP
+)  # a multiple of this are the columns of packed weights (amx.py)
 
 
-def pack(weight: I8, tile_rows: int = TILE_ROWS) -> I8:
-    """Weights int8 [N, K] in the order in which tiles read them: int8 [tiles, groups, tile rows, 4], zeros added."""
-    n, k = weight.shape
-    whole = np.zeros((-(-n // tile_rows) * tile_rows, -(-k // COLUMN_STEP) * COLUMN_STEP), np.int8)
+class Packed(NamedTuple):
+    """A weight matrix as tiles read it: ``tiles`` int8 [tiles, bytes], so many groups of columns in each.
+
+    A tile is its weights [groups, tile rows, 4], zeros added.  Where there are pairs, a head goes before them: int32
+    [1 + groups], the number of pairs and the first column of each group, padded to whole cache lines.
+    """
+
+    tiles: I8
+    groups: int
+
+
+def head_bytes(chosen: Instructions, groups: int) -> int:
+    """Bytes of a tile's head."""
+    return -(-4 * (1 + groups) // HEAD_ALIGN) * HEAD_ALIGN if chosen.pairs else 0
+
+
+def pack(weight: I8, chosen: Instructions = CHOSEN) -> Packed:
+    """Weights int8 [N, K] in the order in which tiles read them."""
+    (n, k), rows = weight.shape, chosen.tile_rows
+    whole = np.zeros((-(-n // rows) * rows, -(-k // COLUMN_STEP) * COLUMN_STEP), np.int8)
     whole[:n, :k] = weight
-    tiles = whole.reshape(-1, tile_rows, whole.shape[1] // GROUP, GROUP)
-    return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3))
+    tiles = whole.reshape(-1, rows, whole.shape[1] // GROUP, GROUP).transpose(0, 2, 1, 3)
+    groups = tiles.shape[1]
+    if not chosen.pairs:
+        return Packed(np.ascontiguousarray(tiles).reshape(len(tiles), -1), groups)
+    order, n_pairs = _schedule(tiles)
+    head = np.zeros((len(tiles), head_bytes(chosen, groups) // 4), np.int32)
+    head[:, 0], head[:, 1 : 1 + groups] = n_pairs, GROUP * order
+    arranged = np.take_along_axis(tiles, order[:, :, None, None], 1).reshape(len(tiles), -1)
+    return Packed(np.concatenate((head.view(np.int8), arranged), axis=1), groups)
+
+
+def _schedule(tiles: I8) -> tuple[I64, I64]:
+    """Of tiles [n, groups, rows, 4]: their groups, those that may be added in pairs first [n, groups], pairs [n].
+
+    A pair adds columns 0 and 1 of both groups, and columns 2 and 3; each sum of four products must fit 16 bits.
+    """
+    n, groups, rows, _ = tiles.shape
+    halves = tiles.reshape(n, groups // PAIR, PAIR, rows, 2, 2)
+    fits = np.ones((n, groups // PAIR), np.bool_)
+    for one_sign in (np.maximum(halves, 0), -np.minimum(halves, 0)):
+        fits &= (one_sign.sum(axis=(2, 5), dtype=np.int16) <= LARGEST_FOURS).all(axis=(2, 3))
+    pairs = np.argsort(~fits, axis=1, kind="stable")
+    return (PAIR * pairs[:, :, None] + np.arange(PAIR)).reshape(n, groups), fits.sum(axis=1)

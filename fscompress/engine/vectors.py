@@ -147,11 +147,12 @@ def normalise(_typing, x, mean, left, right, reciprocal, gain, bias, index, n): 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, _, _, _, _, gain, bias, index, _ = _firsts(context, builder, signature, arguments)
         mean, left, right, reciprocal = (_splat32(builder, number) for number in arguments[1:5])
+        by, _ = _halves(builder, reciprocal)  # the odd half is the same, but LLVM does not see that it has 32 bits
         with _passes(builder, arguments[8]) as loop:
             d = builder.sub(_load(builder, x, loop.index), mean)
             d = builder.ashr(builder.shl(d, left), right)
             gains, products = _halves(builder, _load(builder, gain, loop.index)), []
-            for half, by, gain_here in zip(_halves(builder, d), _halves(builder, reciprocal), gains, strict=True):
+            for half, gain_here in zip(_halves(builder, d), gains, strict=True):
                 n = builder.ashr(builder.mul(half, by), _same(_W, 32))
                 products.append(builder.add(builder.mul(n, gain_here), _same(_W, 1 << 31)))
             y = builder.add(_upper(builder, *products), _load(builder, bias, loop.index))

@@ -52,7 +52,7 @@ def test_an_engine_that_computes_something_else(monkeypatch: pytest.MonkeyPatch)
             return result
 
     monkeypatch.setattr(many_lanes, "product_class", lambda: Wrong)
-    monkeypatch.setattr(few_lanes, "pack", lambda weight: np.roll(pack(weight), 1))
+    monkeypatch.setattr(few_lanes, "pack", lambda weight: pack(np.roll(weight, 1, axis=0)))
     for lanes in (1, 64):
         with pytest.raises(EngineError):
             engine_factory(tiny(), "cpu")().start(lanes)

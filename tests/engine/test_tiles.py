@@ -6,7 +6,16 @@ import pytest
 
 from fscompress.engine.few_lanes import amx_shapes
 from fscompress.engine.few_lanes_kernels import multiply_into
-from fscompress.engine.tiles import COLUMN_STEP, FEATURES, INSTRUCTIONS, Instructions, best_instructions, pack, tile_of
+from fscompress.engine.tiles import (
+    COLUMN_STEP,
+    FEATURES,
+    INSTRUCTIONS,
+    TILE_ROWS,
+    Instructions,
+    best_instructions,
+    pack,
+    tile_of,
+)
 
 HERE = FEATURES | {"plain"}
 
@@ -28,7 +37,7 @@ def test_one_tile(name: str, lanes: int) -> None:
         pytest.skip(f"numba compiles without {name} here")
     chosen: Instructions = INSTRUCTIONS[name]
     weight, z = extremes(chosen.tile_rows, 37, lanes)
-    packed, out = pack(weight, chosen.tile_rows).reshape(-1), np.zeros((lanes, chosen.tile_rows), np.int32)
+    packed, out = pack(weight, chosen).tiles.reshape(-1), np.zeros((lanes, chosen.tile_rows), np.int32)
     tile = tile_of(chosen, lanes)
 
     @numba.njit
@@ -44,12 +53,33 @@ def test_one_tile(name: str, lanes: int) -> None:
 def test_matrices(rows: int, columns: int, lanes: int) -> None:
     weight, z = extremes(rows, columns, lanes + 2)
     packed = pack(weight)
-    out = np.empty((lanes + 2, packed.shape[0] * packed.shape[2]), np.int32)
+    out = np.empty((lanes + 2, len(packed.tiles) * TILE_ROWS), np.int32)
     for shapes in (amx_shapes(), amx_shapes()[:0]):
         out[:] = 7
-        multiply_into(packed.reshape(-1), 0, packed.shape[0], packed.shape[1], z, lanes, out, shapes)
+        multiply_into(packed.tiles.reshape(-1), 0, *packed.tiles.shape, packed.groups, z, lanes, out, shapes)
         assert np.array_equal(out[:lanes, :rows], z[:lanes, :columns].astype(np.int64) @ weight.astype(np.int64).T)
         assert np.all(out[lanes:] == 7)
+
+
+@pytest.mark.parametrize(("largest", "n_pairs"), [(32, 10), (33, 1)])
+def test_pairs_of_groups_fit_sixteen_bits(largest: int, n_pairs: int) -> None:
+    """Four weights of 32 with inputs of 255 do, four of 33 do not."""
+    if "avx2" not in HERE:
+        pytest.skip("numba compiles without AVX2 here")
+    chosen = INSTRUCTIONS["avx2"]
+    weight = np.full((chosen.tile_rows, 80), largest, np.int8)
+    weight[1::3], weight[2::3] = -largest, np.random.default_rng(0).integers(-32, 33, (10, 80))
+    weight[:, 40:48] = 1
+    packed, z = pack(weight, chosen), np.full((2, 80), 255, np.uint8)
+    assert packed.tiles[0, :4].view(np.int32) == n_pairs
+    out, tile = np.zeros((2, chosen.tile_rows), np.int32), tile_of(chosen, 2)
+
+    @numba.njit
+    def run(out, z, packed):  # type: ignore[no-untyped-def]
+        tile(out, 0, out.shape[1], z, 0, z.shape[1], packed, 0, z.shape[1] // 4)
+
+    run(out, z, packed.tiles.reshape(-1))
+    assert np.array_equal(out, z.astype(np.int64) @ weight.astype(np.int64).T)
 
 
 def test_the_choice_is_one_that_the_processor_has() -> None:
