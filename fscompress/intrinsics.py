@@ -55,6 +55,25 @@ def splat(builder: Any, value: Any, vector: Any) -> Any:
     return builder.shuffle_vector(one, nothing, ir.VectorType(INT32, vector.count)([0] * vector.count))
 
 
+def same(vector: Any, value: int) -> Any:
+    """The constant of that type with ``value`` in every element."""
+    return vector([value] * vector.count)
+
+
+def reduced(builder: Any, vector: Any) -> Any:
+    """The sum of a vector's elements, modulo 2 to the power of their bits."""
+    element = vector.type.element
+    return call(builder, f"vector.reduce.add.v{vector.type.count}i{element.width}", element, vector)
+
+
+def clipped(builder: Any, vector: Any, low: int, high: int) -> Any:
+    """Each element, signed, no less than ``low`` and no more than ``high``."""
+    kind = vector.type
+    suffix = f"v{kind.count}i{kind.element.width}"
+    vector = call(builder, f"smax.{suffix}", kind, vector, same(kind, low))
+    return call(builder, f"smin.{suffix}", kind, vector, same(kind, high))
+
+
 @intrinsic
 def prefetch(_typing, array, at):  # type: ignore[no-untyped-def]
     """Asks for the cache line of element ``at``; changes nothing but the time of what reads it soon."""

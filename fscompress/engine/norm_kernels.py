@@ -42,9 +42,9 @@ def total_into(accumulator, offset, multiplier, row, x):
     """
     whole = whole_vectors(x.shape[0])
     if row.shape[0]:
-        total = scale_and_add(accumulator, offset, multiplier, row, x, whole)
+        total = scale_and_add(accumulator, offset, multiplier, x, whole, row)
     else:
-        total = scale(accumulator, offset, multiplier, row, x, whole)
+        total = scale(accumulator, offset, multiplier, x, whole)
     for j in range(whole, x.shape[0]):
         a = np.int64(np.int32(accumulator[j] - offset[j]))
         x[j] = np.int32((a * np.int64(multiplier[j])) >> 32)

@@ -22,9 +22,8 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 from fscompress.engine.spec import I8, I64
-from fscompress.intrinsics import INT8, INT16, INT32, INT64, address_of, call, load, procedure, splat, store
+from fscompress.intrinsics import INT8, INT16, INT32, INT64, address_of, call, load, procedure, same, splat, store
 
-TILE_VECTORS = 3
 ANY_NUMBER = sys.maxsize  # of lanes
 GROUP = 4  # columns that an instruction takes at once
 PAIR = 2  # groups whose 16-bit sums may be added before they are widened
@@ -39,6 +38,7 @@ MultiplyAdd = Callable[[Any, Any, list[Any], list[Any]], Any]
 class Instructions:
     """``width`` int32 a vector; ``multiply_add`` writes the code of ``sums += four products`` for each of them.
 
+    ``tile_vectors`` of rows in a tile; with ``pairs`` three, so that the weights of both groups fit the registers too.
     ``pairs``: ``multiply_add`` also takes two groups whose sums of four products fit 16 bits.
 
     ``tile_lanes``: 2 or 4 a tile: AVX512 has 32 registers, others 16, which the sums of four lanes alone would fill.
@@ -51,12 +51,13 @@ class Instructions:
     multiply_add: MultiplyAdd
     tile_lanes: int
     few_lanes: int
+    tile_vectors: int = 4
     pairs: bool = False
 
     @property
     def tile_rows(self) -> int:
         """Rows of a weight matrix in a tile."""
-        return TILE_VECTORS * self.width
+        return self.tile_vectors * self.width
 
 
 def _vnni(bits: int) -> MultiplyAdd:
@@ -73,18 +74,15 @@ def _avx2(builder: Any, sums: Any, lane: list[Any], weights: list[Any]) -> Any:
         for mine, by in zip(lane, weights, strict=True)
     ]
     narrow = builder.add(*twos) if len(twos) == PAIR else twos[0]
-    return builder.add(sums, call(builder, "x86.avx2.pmadd.wd", sums.type, narrow, in_twos([1] * 16)))
+    return builder.add(sums, call(builder, "x86.avx2.pmadd.wd", sums.type, narrow, same(in_twos, 1)))
 
 
 def _plain(builder: Any, sums: Any, lanes: list[Any], by: list[Any]) -> Any:
     (lane,), (weights,) = lanes, by
 
-    def splat(value: int) -> Any:
-        return ir.Constant(sums.type, [value] * sums.type.count)
-
     for byte in range(GROUP):
-        unsigned = builder.and_(builder.lshr(lane, splat(8 * byte)), splat(255))
-        signed = builder.ashr(builder.shl(weights, splat(24 - 8 * byte)), splat(24))
+        unsigned = builder.and_(builder.lshr(lane, same(sums.type, 8 * byte)), same(sums.type, 255))
+        signed = builder.ashr(builder.shl(weights, same(sums.type, 24 - 8 * byte)), same(sums.type, 24))
         sums = builder.add(sums, builder.mul(unsigned, signed))
     return sums
 
@@ -92,7 +90,7 @@ def _plain(builder: Any, sums: Any, lanes: list[Any], by: list[Any]) -> Any:
 INSTRUCTIONS = {
     "avx512vnni": Instructions("avx512vnni", 16, _vnni(512), tile_lanes=4, few_lanes=12),
     "avxvnni": Instructions("avxvnni", 8, _vnni(256), tile_lanes=2, few_lanes=8),
-    "avx2": Instructions("avx2", 8, _avx2, tile_lanes=2, few_lanes=ANY_NUMBER, pairs=True),
+    "avx2": Instructions("avx2", 8, _avx2, tile_lanes=2, few_lanes=ANY_NUMBER, tile_vectors=3, pairs=True),
     "plain": Instructions("plain", 4, _plain, tile_lanes=2, few_lanes=0),
 }
 
@@ -122,8 +120,10 @@ class _Tile:
         self._z = address_of(context, builder, kinds[3], z, z_at)
         self._head = address_of(context, builder, kinds[6], packed, packed_at)
         self._weights = builder.add(self._head, self._head_bytes(groups)) if chosen.pairs else self._head
-        zero = self._vector([0] * chosen.width)
-        self._sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(TILE_VECTORS)] for _ in self._lanes]
+        zero = same(self._vector, 0)
+        self._sums = [
+            [cgutils.alloca_once_value(builder, zero) for _ in range(chosen.tile_vectors)] for _ in self._lanes
+        ]
 
     def n_pairs(self) -> Any:
         """How many pairs of groups come first, int64."""
@@ -134,7 +134,7 @@ class _Tile:
         builder, chosen = self._builder, self._chosen
         places = [self._weights_at(builder.add(first, INT64(i))) for i in range(n)]
         bytes_of_lane = [self._bytes_of(lane, self._columns_of(first), n) for lane in self._lanes]
-        for i in range(TILE_VECTORS):
+        for i in range(chosen.tile_vectors):
             offset = INT64(4 * chosen.width * i)
             weights = [load(builder, builder.add(place, offset), self._vector, 4) for place in places]
             for row, groups in zip(self._sums, bytes_of_lane, strict=True):

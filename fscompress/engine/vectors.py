@@ -16,7 +16,20 @@ from numba.extending import intrinsic
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.tiles import FEATURES
-from fscompress.intrinsics import INT16, INT32, INT64, address_of, arguments_of, call, load, procedure, splat, store
+from fscompress.intrinsics import (
+    INT16,
+    INT32,
+    INT64,
+    address_of,
+    arguments_of,
+    clipped,
+    load,
+    procedure,
+    reduced,
+    same,
+    splat,
+    store,
+)
 
 SIZE = 16
 STEP = SIZE if "avx2" in FEATURES else 0  # elements of a vector, 0 where plain loops do all
@@ -27,13 +40,9 @@ _UPPER = _V([i + SIZE if i % 2 else i + 1 for i in range(SIZE)])  # odd numbers 
 _IN_TURN = _V([i + SIZE if i % 2 else i for i in range(SIZE)])  # even ones of one, odd ones of the other
 
 
-def _same(kind: Any, value: int) -> Any:
-    return kind([value] * kind.count)
-
-
 def _halves(builder: Any, vector: Any) -> tuple[Any, Any]:
     """Even and odd elements of int32 [16], sign-extended: int64 [8] each."""
-    wide, half = builder.bitcast(vector, _W), _same(_W, 32)
+    wide, half = builder.bitcast(vector, _W), same(_W, 32)
     return builder.ashr(builder.shl(wide, half), half), builder.ashr(wide, half)
 
 
@@ -55,8 +64,13 @@ def _passes(builder: Any, n: Any) -> Any:
     return cgutils.for_range(builder, builder.udiv(n, INT64(SIZE)))
 
 
+def _place(builder: Any, first: Any, index: Any, size: int = 4) -> Any:
+    """Address of the vector of that number, whose elements have ``size`` bytes."""
+    return builder.add(first, builder.mul(index, INT64(size * SIZE)))
+
+
 def _load(builder: Any, first: Any, index: Any) -> Any:
-    return load(builder, builder.add(first, builder.mul(index, INT64(4 * SIZE))), _V, ALIGN)
+    return load(builder, _place(builder, first, index), _V, ALIGN)
 
 
 def _splat32(builder: Any, number: Any) -> Any:
@@ -68,47 +82,48 @@ class _Sum:
 
     def __init__(self, builder: Any) -> None:
         self._builder = builder
-        self._parts = [cgutils.alloca_once_value(builder, _same(_V, 0)) for _ in range(2)]
+        self._parts = [cgutils.alloca_once_value(builder, same(_V, 0)) for _ in range(2)]
 
     def add(self, numbers: Any) -> None:
         """Adds int32 [16]."""
         builder = self._builder
-        halves = builder.and_(numbers, _same(_V, 0xFFFF)), builder.ashr(numbers, _same(_V, 16))
+        halves = builder.and_(numbers, same(_V, 0xFFFF)), builder.ashr(numbers, same(_V, 16))
         for part, half in zip(self._parts, halves, strict=True):
             builder.store(builder.add(builder.load(part), half), part)
 
     def total(self) -> Any:
         """int64."""
         builder = self._builder
-        reduced = (call(builder, f"vector.reduce.add.v{SIZE}i32", INT32, builder.load(part)) for part in self._parts)
-        low, high = (builder.sext(part, INT64) for part in reduced)
+        low, high = (builder.sext(reduced(builder, builder.load(part)), INT64) for part in self._parts)
         return builder.add(low, builder.shl(high, INT64(16)))
 
 
-def _scale(with_row: bool) -> Any:
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        accumulator, offset, multiplier, row, x, _ = _firsts(context, builder, signature, arguments)
-        total = _Sum(builder)
-        with _passes(builder, arguments[5]) as loop:
-            sums = builder.sub(_load(builder, accumulator, loop.index), _load(builder, offset, loop.index))
-            (even, odd), (even_by, odd_by) = (
-                _halves(builder, vector) for vector in (sums, _load(builder, multiplier, loop.index))
-            )
-            scaled = _upper(builder, builder.mul(even, even_by), builder.mul(odd, odd_by))
-            if with_row:
-                scaled = builder.add(scaled, _load(builder, row, loop.index))
-            store(builder, scaled, builder.add(x, builder.mul(loop.index, INT64(4 * SIZE))), ALIGN)
-            total.add(scaled)
-        return total.total()
-
-    @intrinsic
-    def scale(_typing, accumulator, offset, multiplier, row, x, n):  # type: ignore[no-untyped-def]
-        return types.int64(*arguments_of(accumulator, offset, multiplier, row, x, n)), code
-
-    return scale
+def _scaled(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    accumulator, offset, multiplier, x, _, *rows = _firsts(context, builder, signature, arguments)
+    total = _Sum(builder)
+    with _passes(builder, arguments[4]) as loop:
+        sums = builder.sub(_load(builder, accumulator, loop.index), _load(builder, offset, loop.index))
+        (even, odd), (even_by, odd_by) = (
+            _halves(builder, vector) for vector in (sums, _load(builder, multiplier, loop.index))
+        )
+        scaled = _upper(builder, builder.mul(even, even_by), builder.mul(odd, odd_by))
+        for row in rows:
+            scaled = builder.add(scaled, _load(builder, row, loop.index))
+        store(builder, scaled, _place(builder, x, loop.index), ALIGN)
+        total.add(scaled)
+    return total.total()
 
 
-scale, scale_and_add = _scale(with_row=False), _scale(with_row=True)
+@intrinsic
+def scale(_typing, accumulator, offset, multiplier, x, n):  # type: ignore[no-untyped-def]
+    """x = (accumulator - offset) * multiplier >> 32, all int32; the sum of x, int64."""
+    return types.int64(*arguments_of(accumulator, offset, multiplier, x, n)), _scaled
+
+
+@intrinsic
+def scale_and_add(_typing, accumulator, offset, multiplier, x, n, row):  # type: ignore[no-untyped-def]
+    """As ``scale``, with ``row`` (int32) added to x before the sum."""
+    return types.int64(*arguments_of(accumulator, offset, multiplier, x, n, row)), _scaled
 
 
 @intrinsic
@@ -131,11 +146,11 @@ def squares_about(_typing, x, mean, n):  # type: ignore[no-untyped-def]
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         first, _, _ = _firsts(context, builder, signature, arguments)
-        mean, sums = _splat32(builder, arguments[1]), cgutils.alloca_once_value(builder, _same(_W, 0))
+        mean, sums = _splat32(builder, arguments[1]), cgutils.alloca_once_value(builder, same(_W, 0))
         with _passes(builder, arguments[2]) as loop:
             for half in _halves(builder, builder.sub(_load(builder, first, loop.index), mean)):
                 builder.store(builder.add(builder.load(sums), builder.mul(half, half)), sums)
-        return call(builder, f"vector.reduce.add.v{SIZE // 2}i64", INT64, builder.load(sums))
+        return reduced(builder, builder.load(sums))
 
     return types.int64(*arguments_of(x, mean, n)), code
 
@@ -153,14 +168,12 @@ def normalise(_typing, x, mean, left, right, reciprocal, gain, bias, index, n): 
             d = builder.ashr(builder.shl(d, left), right)
             gains, products = _halves(builder, _load(builder, gain, loop.index)), []
             for half, gain_here in zip(_halves(builder, d), gains, strict=True):
-                n = builder.ashr(builder.mul(half, by), _same(_W, 32))
-                products.append(builder.add(builder.mul(n, gain_here), _same(_W, 1 << 31)))
+                n = builder.ashr(builder.mul(half, by), same(_W, 32))
+                products.append(builder.add(builder.mul(n, gain_here), same(_W, 1 << 31)))
             y = builder.add(_upper(builder, *products), _load(builder, bias, loop.index))
-            y = builder.add(y, _same(_V, q.TABLE_HALF))
-            y = call(builder, f"smax.v{SIZE}i32", _V, y, _same(_V, 0))
-            y = call(builder, f"smin.v{SIZE}i32", _V, y, _same(_V, q.TABLE_SIZE - 1))
-            place = builder.add(index, builder.mul(loop.index, INT64(2 * SIZE)))
-            store(builder, builder.trunc(y, _H), place, 2)
+            y = builder.add(y, same(_V, q.TABLE_HALF))
+            y = clipped(builder, y, 0, q.TABLE_SIZE - 1)
+            store(builder, builder.trunc(y, _H), _place(builder, index, loop.index, 2), 2)
         return context.get_dummy_value()
 
     return procedure(x, mean, left, right, reciprocal, gain, bias, index, n), code
@@ -175,19 +188,18 @@ def new_cell(_typing, opened, write, shown, c, new, n):  # type: ignore[no-untyp
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *read, new, _ = _firsts(context, builder, signature, arguments)
-        half, limit = _same(_W, 1 << (q.PROBABILITY_Q - 1)), q.X_MAX
+        half = same(_W, 1 << (q.PROBABILITY_Q - 1))
         with _passes(builder, arguments[5]) as loop:
             parts = [_halves(builder, _load(builder, first, loop.index)) for first in read]
             sums = []
             for opened, write, shown, c in zip(*parts, strict=True):
-                written = builder.shl(builder.mul(write, shown), _same(_W, 1))
+                written = builder.shl(builder.mul(write, shown), same(_W, 1))
                 sums.append(builder.add(builder.add(builder.mul(opened, c), written), half))
-            even = builder.lshr(sums[0], _same(_W, q.PROBABILITY_Q))
-            odd = builder.shl(sums[1], _same(_W, 32 - q.PROBABILITY_Q))
+            even = builder.lshr(sums[0], same(_W, q.PROBABILITY_Q))
+            odd = builder.shl(sums[1], same(_W, 32 - q.PROBABILITY_Q))
             wide = builder.shuffle_vector(builder.bitcast(even, _V), builder.bitcast(odd, _V), _IN_TURN)
-            wide = call(builder, f"smax.v{SIZE}i32", _V, wide, _same(_V, -limit))
-            wide = call(builder, f"smin.v{SIZE}i32", _V, wide, _same(_V, limit))
-            store(builder, wide, builder.add(new, builder.mul(loop.index, INT64(4 * SIZE))), ALIGN)
+            wide = clipped(builder, wide, -q.X_MAX, q.X_MAX)
+            store(builder, wide, _place(builder, new, loop.index), ALIGN)
         return context.get_dummy_value()
 
     return procedure(opened, write, shown, c, new, n), code

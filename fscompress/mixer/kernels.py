@@ -39,7 +39,6 @@ from fscompress.mixer.layout import (
     SET_IDS,
     SET_OFFSETS,
     SET_P1,
-    SSE_MASK,
     STARTED,
     STEP,
     STRIDE,
@@ -97,8 +96,7 @@ def _predict_lane(shape, lanes, lane, slots, maps, weights, inputs, networks):
     """The lane's p1, 1..65535, from state that no lane changes before all are predicted."""
     order, state, sure = gather(shape, lanes, lane, slots, maps, inputs, networks)
     bit, width, given = shape[BIT], shape[WIDTH], lane * inputs.shape[1]
-    if shape[SSE_MASK] > 0:
-        find_stages(shape, lanes, lane, maps, sure)
+    find_stages(shape, lanes, lane, maps, sure)
     for j in range(shape[N_SETS]):
         number = shape[SET_IDS + j]
         row = shape[SET_OFFSETS + number] + _row_of(number, bit, lanes, lane, order, state, sure) * width
@@ -109,7 +107,7 @@ def _predict_lane(shape, lanes, lane, slots, maps, weights, inputs, networks):
     lanes[lane, FINAL_ROW] = shape[FINAL_WEIGHTS] + lanes[lane, NODE] * FINAL_WIDTH
     x = _stretched(sum_of_sets(weights, lanes[lane, FINAL_ROW], inputs, given + width, FINAL_WIDTH))
     lanes[lane, MIXED_P1] = SQUASH[x + STRETCH_LIMIT]
-    return refine(lanes, lane, maps, x) if shape[SSE_MASK] > 0 else lanes[lane, MIXED_P1]
+    return refine(shape, lanes, lane, maps, x)
 
 
 @kernel
@@ -134,8 +132,7 @@ def _update_lane(shape, lanes, lane, slots, maps, weights, inputs, bit_value, ra
         learn_from_inputs(weights, lanes[lane, SELECTED + j], inputs, given, width, error)
     error = _error(bit_value, lanes[lane, MIXED_P1], FINAL_RATE)
     learn_from_sets(weights, lanes[lane, FINAL_ROW], inputs, given + width, FINAL_WIDTH, error)
-    if shape[SSE_MASK] > 0:
-        learn_stages(lanes, lane, maps, bit_value)
+    learn_stages(shape, lanes, lane, maps, bit_value)
     lanes[lane, NODE] = node * 2 + bit_value
 
 

@@ -17,7 +17,19 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fscompress.intrinsics import INT32, INT64, address_of, arguments_of, call, load, procedure, splat, store
+from fscompress.intrinsics import (
+    INT32,
+    INT64,
+    address_of,
+    arguments_of,
+    clipped,
+    load,
+    procedure,
+    reduced,
+    same,
+    splat,
+    store,
+)
 from fscompress.mixer.layout import FINAL_WIDTH, VECTOR
 
 WEIGHT_LIMIT = (1 << 23) - 1
@@ -44,15 +56,15 @@ def weighted_sum_of(size: int) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         weight_at, input_at = _addresses(context, builder, signature, arguments)
-        total = cgutils.alloca_once_value(builder, vector([0] * size))
+        total = cgutils.alloca_once_value(builder, same(vector, 0))
         with cgutils.for_range(builder, builder.udiv(arguments[4], INT64(size))) as loop:
             offset = builder.mul(loop.index, INT64(4 * size))
             weight = load(builder, builder.add(weight_at, offset), vector, ALIGN)
             value = load(builder, builder.add(input_at, offset), vector, ALIGN)
-            product = builder.mul(builder.ashr(weight, vector([WEIGHT_SHIFT] * size)), value)
-            product = builder.ashr(product, vector([SUM_SHIFT] * size))
+            product = builder.mul(builder.ashr(weight, same(vector, WEIGHT_SHIFT)), value)
+            product = builder.ashr(product, same(vector, SUM_SHIFT))
             builder.store(builder.add(builder.load(total), product), total)
-        return call(builder, f"vector.reduce.add.v{size}i32", INT32, builder.load(total))
+        return reduced(builder, builder.load(total))
 
     @intrinsic
     def weighted_sum(_typing, weights, weights_at, inputs, inputs_at, n):  # type: ignore[no-untyped-def]
@@ -73,12 +85,10 @@ def descend_of(size: int) -> Any:
             offset = builder.mul(loop.index, INT64(4 * size))
             place = builder.add(weight_at, offset)
             product = builder.mul(load(builder, builder.add(input_at, offset), vector, ALIGN), errors)
-            rounded = builder.add(product, vector([1 << (STEP_SHIFT - 1)] * size))
-            step = builder.ashr(rounded, vector([STEP_SHIFT] * size))
+            rounded = builder.add(product, same(vector, 1 << (STEP_SHIFT - 1)))
+            step = builder.ashr(rounded, same(vector, STEP_SHIFT))
             weight = builder.add(load(builder, place, vector, ALIGN), step)
-            weight = call(builder, f"smax.v{size}i32", vector, weight, vector([-WEIGHT_LIMIT] * size))
-            weight = call(builder, f"smin.v{size}i32", vector, weight, vector([WEIGHT_LIMIT] * size))
-            store(builder, weight, place, ALIGN)
+            store(builder, clipped(builder, weight, -WEIGHT_LIMIT, WEIGHT_LIMIT), place, ALIGN)
         return context.get_dummy_value()
 
     @intrinsic
