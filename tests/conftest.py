@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported, here and in children: threads of two test processes on few processors wait for one another
+# by spinning, and a run of seconds takes minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
 

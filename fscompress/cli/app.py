@@ -106,16 +106,27 @@ def _terminate(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)  # an exception, so that temporary files are removed on the way out
 
 
+class Interruption(KeyboardInterrupt):
+    """Ctrl-C, as a class of its own.
+
+    Where KeyboardInterrupt itself passes through code that a library has made from a string, Python remembers that and
+    ends by the signal, whatever exit code the program gives later.
+    """
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise Interruption
+
+
 def main() -> NoReturn:
     """Entry point of the ``fscompress`` program."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
+        signal.signal(signal.SIGINT, _interrupt)
     gc.set_threshold(_GC_THRESHOLD)
     try:
         group.main(prog_name=NAME)
     except KeyboardInterrupt:  # while starting or leaving
         raise SystemExit(EXIT_INTERRUPTED) from None
     finally:
-        # Ctrl-C in code that a library makes from a string leaves a mark, handled or not, and Python would end by the
-        # signal instead of the exit code; the next such code takes it away.
-        eval("None")
         gc.freeze()  # else the interpreter searches all of numba for garbage before it ends

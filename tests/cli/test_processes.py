@@ -91,7 +91,7 @@ def test_interruption_of_generated_code_gives_our_exit_code() -> None:
     Path("interrupted.py").write_text("""
 from fscompress.cli import app
 def interrupted(**_):
-    exec("raise KeyboardInterrupt")
+    exec("import signal; signal.raise_signal(signal.SIGINT)")
 app.group.main = interrupted
 app.main()
 """)

@@ -68,7 +68,7 @@ def test_pairs_of_groups_fit_sixteen_bits(largest: int, n_pairs: int) -> None:
         pytest.skip("numba compiles without AVX2 here")
     chosen = INSTRUCTIONS["avx2"]
     weight = np.full((chosen.tile_rows, 80), largest, np.int8)
-    weight[1::3], weight[2::3] = -largest, np.random.default_rng(0).integers(-32, 33, (10, 80))
+    weight[1::3], weight[2::3] = -largest, np.random.default_rng(0).integers(-32, 33, 80)
     weight[:, 40:48] = 1
     packed, z = pack(weight, chosen), np.full((2, 80), 255, np.uint8)
     assert packed.tiles[0, :4].view(np.int32) == n_pairs

@@ -24,15 +24,6 @@ from tests.training.world_run import MODEL, finish, started, train
 NEVER = 99
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """As the other processes have: two threads of each on few processors wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def folder(tmp_path):
     """Short documents, so that lanes draw new ones all the time."""
@@ -100,7 +91,7 @@ def test_torchrun_ends_in_one_checkpoint_after_sigterm(text, tmp_path):
     out = tmp_path / "run"
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "fscompress"]
     launched = [sys.executable, *words, *command(text, out)]
-    environment = child_environment() | {"OMP_NUM_THREADS": "1"}
+    environment = child_environment()
     with running(launched, stderr=subprocess.PIPE, text=True, env=environment) as torchrun:
         wait_until(lambda: trains(torchrun, out))
         torchrun.send_signal(signal.SIGTERM)

@@ -42,8 +42,8 @@ def free_port() -> int:
 
 @contextmanager
 def started(*words: object, size: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """``python WORDS...`` as ``size`` processes of one world on this machine, of one thread each."""
-    shared = child_environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
+    """``python WORDS...`` as ``size`` processes of one world on this machine."""
+    shared = child_environment() | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, *map(str, words)]
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with ExitStack() as stack:
