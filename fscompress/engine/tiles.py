@@ -205,9 +205,8 @@ def tile_of(chosen: Instructions, lanes: int) -> Any:
 FEATURES = compiled_features()
 CHOSEN = best_instructions(FEATURES)
 TILE_ROWS = CHOSEN.tile_rows
-COLUMN_STEP = (
-    64 if CHOSEN.width == 16 else PAIR * GROUP
-)  # a multiple of this are the columns of packed weights (amx.py)
+# A multiple of this are the columns of packed weights: AMX takes 64.
+COLUMN_STEP = 64 if CHOSEN.width == 16 else PAIR * GROUP
 
 
 class Packed(NamedTuple):
@@ -231,26 +230,30 @@ def pack(weight: I8, chosen: Instructions = CHOSEN) -> Packed:
     (n, k), rows = weight.shape, chosen.tile_rows
     whole = np.zeros((-(-n // rows) * rows, -(-k // COLUMN_STEP) * COLUMN_STEP), np.int8)
     whole[:n, :k] = weight
-    tiles = whole.reshape(-1, rows, whole.shape[1] // GROUP, GROUP).transpose(0, 2, 1, 3)
+    tiles = np.ascontiguousarray(whole.reshape(-1, rows, whole.shape[1] // GROUP, GROUP).transpose(0, 2, 1, 3))
     groups = tiles.shape[1]
     if not chosen.pairs:
-        return Packed(np.ascontiguousarray(tiles).reshape(len(tiles), -1), groups)
+        return Packed(tiles.reshape(len(tiles), -1), groups)
     order, n_pairs = _schedule(tiles)
     head = np.zeros((len(tiles), head_bytes(chosen, groups) // 4), np.int32)
     head[:, 0], head[:, 1 : 1 + groups] = n_pairs, GROUP * order
-    arranged = np.take_along_axis(tiles, order[:, :, None, None], 1).reshape(len(tiles), -1)
-    return Packed(np.concatenate((head.view(np.int8), arranged), axis=1), groups)
+    words = np.take_along_axis(tiles.view(np.int32)[..., 0], order[:, :, None], 1).reshape(len(tiles), -1)
+    return Packed(np.concatenate((head, words), axis=1).view(np.int8), groups)
 
 
 def _schedule(tiles: I8) -> tuple[I64, I64]:
     """Of tiles [n, groups, rows, 4]: their groups, those that may be added in pairs first [n, groups], pairs [n].
 
-    A pair adds columns 0 and 1 of both groups, and columns 2 and 3; each sum of four products must fit 16 bits.
+    A pair adds columns 0 and 1 of both groups, and columns 2 and 3; each sum of four products must fit 16 bits.  Four
+    weights of one group and row are looked at as one number, since this is done whenever a program starts.
     """
-    n, groups, rows, _ = tiles.shape
-    halves = tiles.reshape(n, groups // PAIR, PAIR, rows, 2, 2)
+    n, groups, _, _ = tiles.shape
     fits = np.ones((n, groups // PAIR), np.bool_)
-    for one_sign in (np.maximum(halves, 0), -np.minimum(halves, 0)):
-        fits &= (one_sign.sum(axis=(2, 5), dtype=np.int16) <= LARGEST_FOURS).all(axis=(2, 3))
+    low, carry = np.uint32(0x00FF00FF), np.uint32(0x00010001)
+    for one_sign in (np.maximum(tiles, 0), -np.minimum(tiles, 0)):
+        words = one_sign.view(np.uint32)[..., 0]
+        sums = words[:, ::PAIR] + words[:, 1::PAIR]  # of at most 126 in each byte
+        sums = (sums & low) + (sums >> np.uint32(8) & low) + carry * np.uint32(255 - LARGEST_FOURS)
+        fits &= ~(sums & carry << np.uint32(8)).any(axis=2)
     pairs = np.argsort(~fits, axis=1, kind="stable")
     return (PAIR * pairs[:, :, None] + np.arange(PAIR)).reshape(n, groups), fits.sum(axis=1)

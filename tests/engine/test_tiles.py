@@ -21,10 +21,11 @@ HERE = FEATURES | {"plain"}
 
 
 def extremes(rows: int, columns: int, lanes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and inputs with every sign at its largest beside random ones."""
+    """Weights and inputs with every sign at its largest beside random ones; the second half of columns goes in pairs."""
     rng = np.random.default_rng(rows + columns)
     weight = rng.integers(-63, 64, (rows, columns)).astype(np.int8)
     weight[0], weight[-1] = 63, -63
+    weight[:, columns // 2 :] //= 2
     z = rng.integers(0, 256, (lanes, -(-columns // COLUMN_STEP) * COLUMN_STEP)).astype(np.uint8)
     z[0] = 255
     return weight, z
