@@ -21,7 +21,7 @@ HERE = FEATURES | {"plain"}
 
 
 def extremes(rows: int, columns: int, lanes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and inputs with every sign at its largest beside random ones; the second half of columns goes in pairs."""
+    """Weights and inputs with every sign at its largest beside random ones; the second half of them goes in pairs."""
     rng = np.random.default_rng(rows + columns)
     weight = rng.integers(-63, 64, (rows, columns)).astype(np.int8)
     weight[0], weight[-1] = 63, -63
