@@ -218,12 +218,12 @@ def test_an_interruption_leaves_no_trace() -> None:
     with local_cluster(protocol="tcp://") as workers:
         words = ["encode", "--engine", "reference", "--scheduler", workers.scheduler_address, "a.txt", "b.txt"]
         with running([sys.executable, "-m", "fscompress", *words], stderr=subprocess.PIPE) as child:
-            wait_until(lambda: any(worker.state.executing for worker in workers.workers.values()))
+            wait_until(lambda: any(worker.state.executing for worker in workers.workers.values()), seconds=30)
             child.send_signal(signal.SIGINT)
             assert child.wait(timeout=20) == 130
             assert child.stderr is not None
             assert child.stderr.read() == b"fscompress: interrupted\n"
-        wait_until(lambda: not any(worker.state.executing for worker in workers.workers.values()))
+        wait_until(lambda: not any(worker.state.executing for worker in workers.workers.values()), seconds=30)
     assert sorted(path.name for path in Path().iterdir()) == ["a.txt", "b.txt"]
 
 

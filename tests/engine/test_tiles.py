@@ -20,24 +20,27 @@ from fscompress.engine.tiles import (
 HERE = FEATURES | {"plain"}
 
 
-def extremes(rows: int, columns: int, lanes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and inputs with every sign at its largest beside random ones; the second half of them goes in pairs."""
+LARGEST = [63, 32]  # of weights: that there are, and that groups of columns may be added in pairs with
+
+
+def extremes(rows: int, columns: int, lanes: int, largest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and inputs with every sign at its largest beside random ones."""
     rng = np.random.default_rng(rows + columns)
-    weight = rng.integers(-63, 64, (rows, columns)).astype(np.int8)
-    weight[0], weight[-1] = 63, -63
-    weight[:, columns // 2 :] //= 2
+    weight = rng.integers(-largest, largest + 1, (rows, columns)).astype(np.int8)
+    weight[0], weight[-1] = largest, -largest
     z = rng.integers(0, 256, (lanes, -(-columns // COLUMN_STEP) * COLUMN_STEP)).astype(np.uint8)
     z[0] = 255
     return weight, z
 
 
+@pytest.mark.parametrize("largest", LARGEST)
 @pytest.mark.parametrize("lanes", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", INSTRUCTIONS)
-def test_one_tile(name: str, lanes: int) -> None:
+def test_one_tile(name: str, lanes: int, largest: int) -> None:
     if name not in HERE:
         pytest.skip(f"numba compiles without {name} here")
     chosen: Instructions = INSTRUCTIONS[name]
-    weight, z = extremes(chosen.tile_rows, 37, lanes)
+    weight, z = extremes(chosen.tile_rows, 37, lanes, largest)
     packed, out = pack(weight, chosen).tiles.reshape(-1), np.zeros((lanes, chosen.tile_rows), np.int32)
     tile = tile_of(chosen, lanes)
 
@@ -49,10 +52,11 @@ def test_one_tile(name: str, lanes: int) -> None:
     assert np.array_equal(out, z[:, :37].astype(np.int64) @ weight.astype(np.int64).T)
 
 
+@pytest.mark.parametrize("largest", LARGEST)
 @pytest.mark.parametrize("lanes", [*range(1, 10), 15, 16, 17, 31, 40])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (64, 4), (65, 7), (256, 256), (130, 1000)])
-def test_matrices(rows: int, columns: int, lanes: int) -> None:
-    weight, z = extremes(rows, columns, lanes + 2)
+def test_matrices(rows: int, columns: int, lanes: int, largest: int) -> None:
+    weight, z = extremes(rows, columns, lanes + 2, largest)
     packed = pack(weight)
     out = np.empty((lanes + 2, len(packed.tiles) * TILE_ROWS), np.int32)
     for shapes in (amx_shapes(), amx_shapes()[:0]):
