@@ -79,7 +79,6 @@ def _avx2(builder: Any, sums: Any, lane: list[Any], weights: list[Any]) -> Any:
 
 def _plain(builder: Any, sums: Any, lanes: list[Any], by: list[Any]) -> Any:
     (lane,), (weights,) = lanes, by
-
     for byte in range(GROUP):
         unsigned = builder.and_(builder.lshr(lane, same(sums.type, 8 * byte)), same(sums.type, 255))
         signed = builder.ashr(builder.shl(weights, same(sums.type, 24 - 8 * byte)), same(sums.type, 24))
@@ -113,13 +112,13 @@ class _Tile:
     def __init__(
         self, chosen: Instructions, lanes: int, context: Any, builder: Any, kinds: Any, arguments: Any
     ) -> None:
-        out, out_at, self._out_step, z, z_at, self._z_step, packed, packed_at, groups = arguments
+        out, out_at, self._out_step, z, z_at, self._z_step, packed, packed_at, _ = arguments
         self._chosen, self._builder, self._lanes = chosen, builder, range(lanes)
         self._vector = ir.VectorType(INT32, chosen.width)
         self._out = address_of(context, builder, kinds[0], out, out_at)
         self._z = address_of(context, builder, kinds[3], z, z_at)
         self._head = address_of(context, builder, kinds[6], packed, packed_at)
-        self._weights = builder.add(self._head, self._head_bytes(groups)) if chosen.pairs else self._head
+        self._weights = builder.add(self._head, self._head_entry(INT64(1))) if chosen.pairs else self._head
         zero = same(self._vector, 0)
         self._sums = [
             [cgutils.alloca_once_value(builder, zero) for _ in range(chosen.tile_vectors)] for _ in self._lanes
@@ -161,14 +160,8 @@ class _Tile:
     def _columns_of(self, place: Any) -> Any:
         """First column of the group at that place; those of a pair are side by side."""
         if self._chosen.pairs:
-            return self._head_entry(self._builder.add(place, INT64(1)))
+            return self._head_entry(self._builder.add(place, INT64(2)))
         return self._builder.mul(place, INT64(GROUP))
-
-    def _head_bytes(self, groups: Any) -> Any:
-        """``head_bytes`` of a number that is known when the code runs."""
-        builder = self._builder
-        lines = builder.add(builder.mul(groups, INT64(4)), INT64(4 + HEAD_ALIGN - 1))
-        return builder.and_(lines, INT64(-HEAD_ALIGN))
 
     def _head_entry(self, index: Any) -> Any:
         at = self._builder.add(self._head, self._builder.mul(index, INT64(4)))
@@ -213,16 +206,12 @@ class Packed(NamedTuple):
     """A weight matrix as tiles read it: ``tiles`` int8 [tiles, bytes], so many groups of columns in each.
 
     A tile is its weights [groups, tile rows, 4], zeros added.  Where there are pairs, a head goes before them: int32
-    [1 + groups], the number of pairs and the first column of each group, padded to whole cache lines.
+    [2 + groups], the number of pairs, the bytes of the head, and the first column of each group, padded to whole
+    cache lines.
     """
 
     tiles: I8
     groups: int
-
-
-def head_bytes(chosen: Instructions, groups: int) -> int:
-    """Bytes of a tile's head."""
-    return -(-4 * (1 + groups) // HEAD_ALIGN) * HEAD_ALIGN if chosen.pairs else 0
 
 
 def pack(weight: I8, chosen: Instructions = CHOSEN) -> Packed:
@@ -235,8 +224,9 @@ def pack(weight: I8, chosen: Instructions = CHOSEN) -> Packed:
     if not chosen.pairs:
         return Packed(tiles.reshape(len(tiles), -1), groups)
     order, n_pairs = _schedule(tiles)
-    head = np.zeros((len(tiles), head_bytes(chosen, groups) // 4), np.int32)
-    head[:, 0], head[:, 1 : 1 + groups] = n_pairs, GROUP * order
+    head_bytes = -(-4 * (2 + groups) // HEAD_ALIGN) * HEAD_ALIGN
+    head = np.zeros((len(tiles), head_bytes // 4), np.int32)
+    head[:, 0], head[:, 1], head[:, 2 : 2 + groups] = n_pairs, head_bytes, GROUP * order
     words = np.take_along_axis(tiles.view(np.int32)[..., 0], order[:, :, None], 1).reshape(len(tiles), -1)
     return Packed(np.concatenate((head, words), axis=1).view(np.int8), groups)
 
