@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from fscompress.bench.sample import sample_text
 from fscompress.corpora import Batches, open_corpus
-from fscompress.model.base import ByteModel
+from fscompress.model.base import ByteModel, Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT, TORCH_CELL, TORCH_LSTM, VOCABULARY, ModelConfig
 from fscompress.training.config import Preset, preset
 from fscompress.training.device import pick_device, pick_precision
+from fscompress.training.step import EagerStep, RecordedStep, Step, make_optimiser, make_update
 from fscompress.training.window import AutogradWindow, Window, make_window
 
 WARM_UP_STEPS = 3  # kernels are compiled and caches filled
 MIN_STEPS = 5
 FLOPS_PER_WEIGHT = 6  # a byte: multiply and add, once forward and twice backward
-PEAK_SIZE, PEAK_RUNS = 2048, 5
+PEAK_SIZE, PEAK_RUNS = {"cpu": 2048, "cuda": 8192}, 5
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,11 @@ class Speed:
 
 @dataclass(frozen=True)
 class _Loop:
-    """What is timed: its name, and its window."""
+    """What is timed: its name, its window, and whether the trainer's way of running it is, or the plain one."""
 
     name: str
     window: Window
+    ours: bool = False
 
 
 def _loops(chosen: Preset, device: torch.device) -> Iterator[_Loop]:
@@ -64,7 +65,7 @@ def _loops(chosen: Preset, device: torch.device) -> Iterator[_Loop]:
 
     yield _Loop("plain autograd", AutogradWindow(fresh(chosen.model), torch.float32))
     for dtype in precisions:
-        yield _Loop("fused", make_window(fresh(chosen.model), dtype))
+        yield _Loop("fused", make_window(fresh(chosen.model), dtype), ours=True)
     lstm = _one_layer(chosen.model, fresh(chosen.model).n_weights())
     for dtype in precisions:
         yield _Loop("torch.nn.LSTM", AutogradWindow(fresh(lstm), dtype))
@@ -97,26 +98,36 @@ def measure_training(preset_name: str, seconds: float, tell: Callable[[Speed], N
 
 
 def _time_loop(loop: _Loop, chosen: Preset, text: Path, seconds: float, peak: float, device: torch.device) -> Speed:
-    config, window, model = chosen.training, loop.window, loop.window.model
+    config, model = chosen.training, loop.window.model
     batches = Batches(open_corpus(str(text)), config.batch, config.window, config.seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.rate, fused=True)
-    states, steps, began, loss = model.initial_state(config.batch), -WARM_UP_STEPS, 0.0, 0.0
+    step = _step(loop, chosen, device)
+    steps, began, loss = -WARM_UP_STEPS, 0.0, 0.0
     while steps < MIN_STEPS or time.perf_counter() - began < seconds:
         if steps == 0:
+            step.wait()
             began = time.perf_counter()
-        rows = torch.tensor(next(batches), dtype=torch.int64, device=device)
-        logits, states = window(rows[:-1], states, model.draw_masks(config.window, config.batch, None))
-        nats = cross_entropy(logits.flatten(0, 1), rows[1:].flatten())
-        optimiser.zero_grad()
-        nats.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        optimiser.step()
-        loss = nats.item()  # waits for the device
+        loss = step(torch.from_numpy(next(batches)), config.rate)
         steps += 1
+    step.wait()
     rate = steps * config.bytes_per_step / (time.perf_counter() - began)
     share = FLOPS_PER_WEIGHT * _multiplied(model) * rate / peak
-    precision = str(window.dtype).removeprefix("torch.")
+    precision = str(loop.window.dtype).removeprefix("torch.")
     return Speed(loop.name, precision, model.n_weights(), rate, share, steps, loss / NATS_PER_BIT)
+
+
+def _step(loop: _Loop, chosen: Preset, device: torch.device) -> Step:
+    config, model = chosen.training, loop.window.model
+    recorded = loop.ours and device.type == "cuda"
+    optimiser = make_optimiser(model, config.rate, recorded)
+    update = make_update(loop.window, optimiser, config.clip, lambda: None)
+    states = model.initial_state(config.batch)
+
+    def draw() -> Masks:
+        return model.draw_masks(config.window, config.batch, None)
+
+    if recorded:
+        return RecordedStep(update, optimiser, states, draw, (config.window + 1, config.batch))
+    return EagerStep(update, optimiser, states, draw)
 
 
 def _multiplied(model: ByteModel) -> int:
@@ -127,10 +138,11 @@ def _multiplied(model: ByteModel) -> int:
 
 def _peak(dtype: torch.dtype, device: torch.device) -> float:
     """Operations a second of the best of some square products."""
-    a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device).to(dtype)
+    size = PEAK_SIZE[device.type]
+    a = torch.randn(size, size, device=device).to(dtype)
     best = float("inf")
     for _ in range(PEAK_RUNS):
         began = time.perf_counter()
         (a @ a)[0, 0].item()
         best = min(best, time.perf_counter() - began)
-    return 2.0 * PEAK_SIZE**3 / best
+    return 2.0 * size**3 / best

@@ -40,6 +40,10 @@ def failures_of_the_device() -> Iterator[None]:
         raise EngineError(f"engine 'cuda': the device failed ({lines[0]}); try --engine cpu") from error
 
 
+def _nothing() -> None:
+    """Waits for nothing: on the CPU all is done."""
+
+
 class Queue:
     """Work for one device, done in order, beside that of other queues."""
 
@@ -67,6 +71,13 @@ class Queue:
         with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
             work()
         return graph.replay
+
+    def mark(self) -> Work:
+        """A function that returns when all that has been put on the queue so far is done."""
+        if self._stream is None:
+            return _nothing
+        event: torch.cuda.Event = self._stream.record_event()
+        return lambda: event.synchronize()
 
     def wait(self) -> None:
         """Returns when all work of this queue is done."""

@@ -35,6 +35,11 @@ class Masks:
         """Zoneout weights of that cell at step t."""
         return tuple(k if k is None or k.dim() == 0 else k[t] for k in self.keep[cell])
 
+    def tensors(self) -> list[Tensor]:
+        """All of them, in an order that depends on the network alone."""
+        found = [self.embedded, *self.inputs.values(), self.output, *(k for keep in self.keep for k in keep)]
+        return [mask for mask in found if mask is not None]
+
 
 @dataclass(frozen=True)
 class MaskShapes:

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from fscompress.corpora import Batches, Corpus
 from fscompress.corpora.source import joined
 from fscompress.errors import CheckpointError
+from fscompress.model.base import Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -28,16 +28,22 @@ from fscompress.training.distributed import ALONE, World, slice_masks
 from fscompress.training.schedule import Budget, learning_rate
 from fscompress.training.sparsity import Sparsity
 from fscompress.training.state import RunState, restore_run, run_tensors
+from fscompress.training.step import EagerStep, RecordedStep, Step, make_optimiser, make_update
 from fscompress.training.window import make_window
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.jsonl"
+RECORDING = {"cuda"}  # types of devices on which a step is recorded
 EVAL_BYTES = 350_000
+EVAL_EVERY = {"cpu": 4_000_000, "cuda": 64_000_000}  # bytes of training between validations
 PAPER_EVAL_BYTES = 5_000_000  # the whole of the validation part of enwik8, and of PTB
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is told after each step: ``bpc`` of that window, the last validation result, and progress from 0 to 1."""
+    """What is told after each step: its ``bpc``, the last validation result, and progress from 0 to 1.
+
+    On CUDA ``bpc`` is that of the step before: the present one is still running.
+    """
 
     step: int
     bytes_seen: int
@@ -57,7 +63,7 @@ class RunOptions:
         device: ``cpu``, ``cuda``, or ``auto``.
         precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware).
         compiled: compile the cell kernels (needs a C++ compiler).
-        eval_every: steps between validations; None: once an epoch or every 4 MB, whichever is less.
+        eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.
         eval_bytes: validation bytes used during training, from the beginning of the held-out part; None: 350,000, with
             the paper's schedules 5,000,000.
         save_seconds: wall time between checkpoints.
@@ -104,7 +110,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = build_model(preset.model).to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.rate, fused=True)
+        # processes that exchange gradients, and supports that change, are not recorded
+        self._recorded = self.device.type in RECORDING and world.size == 1 and not config.sparsity
+        self.optimiser = make_optimiser(self.model, config.rate, self._recorded)
         self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
         self.run = make_window(self.model, pick_precision(options.precision, self.device), options.compiled)
         self.batches = Batches(corpus, config.batch, config.window, config.seed, self._lanes)
@@ -114,9 +122,9 @@ class Trainer:
         self.state = RunState()
         if resume:
             self._restore(read_checkpoint(options.out / LAST))
-        self._replica = world.replicate(self.run)
+        self._step: Step | None = None
         self._epoch_steps = max(1, corpus.n_train // config.bytes_per_step)
-        default_every = min(self._epoch_steps, max(1, 4_000_000 // config.bytes_per_step))
+        default_every = min(self._epoch_steps, max(1, EVAL_EVERY[self.device.type] // config.bytes_per_step))
         if config.schedule == "plateau":
             default_every = self._epoch_steps
         self._eval_every = options.eval_every or default_every
@@ -140,12 +148,13 @@ class Trainer:
         """Trains until the budget is spent or ``stopped()`` in any process; the folder then holds the final state."""
         saved = self.state.seconds
         self.model.train()
+        step = self._step or self.prepare()
         while self._goes_on(stopped):
             if self.state.seconds - saved >= self.options.save_seconds:
                 self.save()
                 saved = self.state.seconds
             began = time.monotonic()
-            bpc, rate = self._train_step()
+            bpc, rate = self._train_step(step)
             if self.state.step % self._eval_every == 0:
                 self._validate()
             self.state.seconds += time.monotonic() - began
@@ -161,25 +170,33 @@ class Trainer:
             self.state.forget_validation()
         return not stop and self.progress() < 1.0
 
-    def _train_step(self) -> tuple[float, float]:
+    def prepare(self) -> Step:
+        """Makes the step ready, from the present states on; ``fit`` does so where nobody has before.
+
+        On CUDA this records it: of several trainers of one process, one at a time.
+        """
+        config, run = self.preset.training, self.world.replicate(self.run) or self.run
+        update = make_update(run, self.optimiser, config.clip, self.sparsity.mask_gradients)
+        if self._recorded:
+            shape = config.window + 1, self._lanes.stop - self._lanes.start
+            self._step = RecordedStep(update, self.optimiser, self.hidden, self._draw_masks, shape)
+        else:
+            self._step = EagerStep(update, self.optimiser, self.hidden, self._draw_masks)
+        return self._step
+
+    def _draw_masks(self) -> Masks:
         config = self.preset.training
-        rows = torch.from_numpy(next(self.batches)).to(self.device)
-        rate = learning_rate(config, self.state.step, self.progress(), self.state.plateau)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        masks = slice_masks(self.model.draw_masks(config.window, config.batch, self.generator), self._lanes)
-        logits, self.hidden = (self._replica or self.run)(rows[:-1], self.hidden, masks)
-        loss = cross_entropy(logits.flatten(0, 1), rows[1:].flatten())
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.sparsity.mask_gradients()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        self.optimiser.step()
+        return slice_masks(self.model.draw_masks(config.window, config.batch, self.generator), self._lanes)
+
+    def _train_step(self, step: Step) -> tuple[float, float]:
+        rate = learning_rate(self.preset.training, self.state.step, self.progress(), self.state.plateau)
+        loss = step(torch.from_numpy(next(self.batches)), rate)
         self.state.step += 1
-        return self.world.mean(loss.item()) / NATS_PER_BIT, rate
+        return self.world.mean(loss) / NATS_PER_BIT, rate
 
     def _validate(self) -> None:
         state = self.state
+        self._settle()
         bpc = self.world.bits_per_byte(self.run, self.valid, self.preset.training.batch)
         state.valid_bpc, state.validated_at = bpc, state.step
         if state.step % self._epoch_steps == 0:
@@ -200,10 +217,17 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the resumable checkpoint, with the hidden states of all processes' lanes."""
+        self._settle()
         hidden = self.world.gather(self.hidden)
         if self.world.leads:
             tensors = run_tensors(self.model, self.optimiser, hidden, self.generator)
             write_checkpoint(self.options.out / LAST, self._checkpoint(tensors | self.sparsity.tensors()))
+
+    def _settle(self) -> None:
+        """Waits for the steps that were begun, and takes their states."""
+        if self._step:
+            self._step.wait()
+            self.hidden = self._step.states
 
     def _checkpoint(self, tensors: dict[str, Tensor]) -> Checkpoint:
         weights = {f"model.{name}": p.detach().cpu() for name, p in self.model.named_parameters()}

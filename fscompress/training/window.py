@@ -3,6 +3,7 @@
 Networks of cells run through ``recurrence.py``; others through their own forward pass under autograd.
 """
 
+from importlib.util import find_spec
 from typing import Protocol
 
 import torch
@@ -45,5 +46,11 @@ class AutogradWindow:
 
 
 def make_window(model: ByteModel, dtype: torch.dtype = torch.float32, compiled: bool = True) -> Window:
-    """The fastest window that the network has."""
+    """The fastest window that the network has on its device; ``compiled`` allows kernels that a compiler makes."""
+    if compiled and model.device.type == "cuda" and find_spec("triton"):
+        from fscompress.training.fused_lstm import FusedLSTM  # Triton is there where torch can use a GPU
+
+        if FusedLSTM.fits(model):
+            assert isinstance(model, CellNetwork)
+            return FusedLSTM(model, dtype)
     return Recurrence(model, dtype, compiled) if isinstance(model, CellNetwork) else AutogradWindow(model, dtype)

@@ -175,3 +175,15 @@ def test_compared_architectures_have_about_as_many_weights(setting, spread):
     assert max(counts) < (1 + spread) * min(counts)
     assert len({preset.training for preset in chosen}) == 1
     assert not any(p.model.dropout or p.model.zoneout_cell or p.model.zoneout_hidden for p in chosen)
+
+
+def test_a_run_of_recorded_steps_resumes_too(corpus, tmp_path, monkeypatch):
+    """As on CUDA, where the loss that is told is that of the step before."""
+    monkeypatch.setattr("fscompress.training.trainer.RECORDING", {"cpu"})
+    whole = fit(make(corpus, tmp_path / "a", 30))
+    first = fit(make(corpus, tmp_path / "b", 30), stop_at=13)
+    second = fit(make(corpus, tmp_path / "b", 30, resume=True))
+    assert first + second[1:] == whole[:13] + whole[14:]
+    finals = [read_checkpoint(tmp_path / name / LAST) for name in "ab"]
+    for name, tensor in finals[0].tensors.items():
+        assert torch.equal(tensor, finals[1].tensors[name]), name

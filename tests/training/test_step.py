@@ -1,0 +1,66 @@
+"""A recorded step does what the eager one does, one step late to tell; recording leaves no trace."""
+
+import pytest
+import torch
+
+from fscompress.engine.cuda_queue import WARM_UPS, Queue
+from fscompress.model.build import build_model
+from fscompress.model.config import ModelConfig
+from fscompress.training.recurrence import Recurrence
+from fscompress.training.step import EagerStep, RecordedStep, make_optimiser, make_update
+
+CONFIGS = {
+    "plain": ModelConfig(8, 12, 2, 6),
+    "regularised": ModelConfig(8, 12, 2, 6, dropout=0.3, zoneout_cell=0.3, zoneout_hidden=0.1),
+}
+WINDOW, BATCH = 4, 3
+
+
+class Warm(Queue):
+    """Runs what it records as often as a queue for CUDA does."""
+
+    def record(self, work):
+        for _ in range(WARM_UPS):
+            work()
+        return work
+
+
+def make_step(config, recorded, before=0):
+    """A step and its model after ``before`` eager steps, as a resumed run has them."""
+    torch.manual_seed(1)
+    model = build_model(config)
+    generator = torch.Generator().manual_seed(2)
+    optimiser = make_optimiser(model, 0.01, recorded)
+    update = make_update(Recurrence(model, compiled=False), optimiser, 1.0, lambda: None)
+
+    def draw():
+        return model.draw_masks(WINDOW, BATCH, generator)
+
+    states = model.initial_state(BATCH)
+    for rows in texts(before):
+        _, states = update(rows, states, draw())
+    if recorded:
+        return RecordedStep(update, optimiser, states, draw, (WINDOW + 1, BATCH)), model, generator
+    return EagerStep(update, optimiser, states, draw), model, generator
+
+
+def texts(n, seed=3):
+    return torch.randint(256, (n, WINDOW + 1, BATCH), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("before", [0, 2])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_recorded_equals_eager(config, before, monkeypatch):
+    monkeypatch.setattr("fscompress.training.step.Queue", Warm)
+    (eager, model, state), (recorded, same, other) = make_step(config, False, before), make_step(config, True, before)
+    state.set_state(other.get_state())  # recording draws masks of its own
+    rates = [0.01, 0.02, 0.005, 0.01]
+    losses = [eager(rows, rate) for rows, rate in zip(texts(4, 5), rates, strict=True)]
+    late = [recorded(rows, rate) for rows, rate in zip(texts(4, 5), rates, strict=True)]
+    recorded.wait()
+    assert late == pytest.approx([losses[0], *losses[:3]])
+    for (name, expected), got in zip(model.named_parameters(), same.parameters(), strict=True):
+        torch.testing.assert_close(got, expected, msg=name)  # the rate is a float32 there
+    for expected_state, got_state in zip(eager.states, recorded.states, strict=True):
+        for expected, got in zip(expected_state, got_state, strict=True):
+            torch.testing.assert_close(got, expected)
