@@ -178,8 +178,9 @@ class Trainer:
         config, run = self.preset.training, self.world.replicate(self.run) or self.run
         update = make_update(run, self.optimiser, config.clip, self.sparsity.mask_gradients)
         if self._recorded:
-            shape = config.window + 1, self._lanes.stop - self._lanes.start
+            shape, drawn = (config.window + 1, self._lanes.stop - self._lanes.start), self.generator.get_state()
             self._step = RecordedStep(update, self.optimiser, self.hidden, self._draw_masks, shape)
+            self.generator.set_state(drawn)  # as if none had been drawn to record with: a resumed run records again
         else:
             self._step = EagerStep(update, self.optimiser, self.hidden, self._draw_masks)
         return self._step
