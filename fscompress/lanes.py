@@ -5,6 +5,8 @@ import numpy.typing as npt
 
 BYTES_PER_LANE = 1 << 14
 MAX_LANES = 64
+BULK_BYTES_PER_LANE = 1 << 12
+BULK_MAX_LANES = 4096  # the most that a block may have
 
 U8 = npt.NDArray[np.uint8]
 
@@ -12,6 +14,11 @@ U8 = npt.NDArray[np.uint8]
 def lanes_for(n_bytes: int) -> int:
     """Lanes of a block: one for each 16 KiB, 1 to 64.  A rule of the length alone, never of the machine."""
     return min(max(n_bytes // BYTES_PER_LANE, 1), MAX_LANES)
+
+
+def bulk_lanes_for(n_bytes: int) -> int:
+    """The same for devices that want thousands of rows: one for each 4 KiB, 1 to 4096."""
+    return min(max(n_bytes // BULK_BYTES_PER_LANE, 1), BULK_MAX_LANES)
 
 
 def lane_lengths(n_bytes: int, lanes: int) -> list[int]:

@@ -5,6 +5,7 @@
 | fast | the network alone, many lanes | speed |
 | normal | network and mixer | everything |
 | best | network or networks, all contexts, few lanes, large tables | size |
+| bulk | the network alone, thousands of lanes | speed on a GPU |
 """
 
 from collections.abc import Sequence
@@ -13,18 +14,19 @@ from dataclasses import dataclass
 from fscompress.container import SCHEME_MIXED, SCHEME_NETWORK, Rule, broken
 from fscompress.engine import Engine
 from fscompress.errors import RefusedError
-from fscompress.lanes import lanes_for
+from fscompress.lanes import bulk_lanes_for, lanes_for
 from fscompress.mixer import BEST, NORMAL, Mixer, MixerSettings, priors_of, settings_for
 from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
 
 
 @dataclass(frozen=True)
 class Level:
-    """A named choice; ``mixing`` is the mixer's level, None for the network alone."""
+    """A named choice; ``mixing`` is the mixer's level, None for the network alone, then ``bulk`` has more lanes."""
 
     name: str
     block_log2: int
     mixing: int | None
+    bulk: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ LEVELS = {
     "fast": Level("fast", 19, None),  # 512 KiB: two cores share a text of 1 MB, and lanes cost nothing extra
     "normal": Level("normal", 22, NORMAL),
     "best": Level("best", 24, BEST),
+    "bulk": Level("bulk", 24, None, bulk=True),  # 16 MiB in 4096 lanes
 }
 DEFAULT_LEVEL = "normal"
 
@@ -60,7 +63,7 @@ def level(name: str) -> Level:
 def plan(chosen: Level, n_bytes: int, n_networks: int) -> Plan:
     """The plan of a block of ``n_bytes``."""
     if chosen.mixing is None:
-        return Plan(SCHEME_NETWORK, lanes_for(n_bytes), bytes(12))
+        return Plan(SCHEME_NETWORK, (bulk_lanes_for if chosen.bulk else lanes_for)(n_bytes), bytes(12))
     settings = settings_for(chosen.mixing, n_bytes, n_networks)
     return Plan(SCHEME_MIXED, settings.lanes, settings.pack())
 

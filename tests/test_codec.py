@@ -93,9 +93,10 @@ def test_the_reference_engine_writes_the_same_under_a_mixer(level: str, n_models
     assert encode(plain, models, level, block_log2=10, engine="reference", threads=2) == expected
 
 
-def test_better_levels_are_smaller() -> None:
+def test_better_levels_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(levels, "bulk_lanes_for", lambda n_bytes: 256)
     plain = text(6000)
-    sizes = [len(encode(plain, level=level)) for level in levels.LEVELS]
+    sizes = [len(encode(plain, level=level)) for level in ("bulk", "fast", "normal", "best")]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > sizes[-1]
 
@@ -134,7 +135,7 @@ def test_short_files(level: str, n: int) -> None:
 def test_a_block_of_each_level_in_one_stream() -> None:
     parts = [encode(text(900), level=level) for level in levels.LEVELS]
     for threads in (1, 3):
-        assert decode(b"".join(parts), threads=threads) == text(900) * 3
+        assert decode(b"".join(parts), threads=threads) == text(900) * len(parts)
 
 
 def _with_mixer(parameters: bytes, plain: bytes, words: bytes, lanes: int) -> bytes:

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from fscompress.container import layout
-from fscompress.lanes import BYTES_PER_LANE, MAX_LANES, active_lanes, from_rows, lane_lengths, lanes_for, to_rows
+from fscompress.lanes import (
+    BULK_MAX_LANES,
+    BYTES_PER_LANE,
+    MAX_LANES,
+    active_lanes,
+    bulk_lanes_for,
+    from_rows,
+    lane_lengths,
+    lanes_for,
+    to_rows,
+)
 from tests.helpers import noise
 
 LONGER = [(1000, 7), (1000, 64), (4096, 4096), (9999, 100)]
@@ -44,6 +54,11 @@ def test_lanes_for(n_bytes: int, lanes: int) -> None:
     assert lanes_for(n_bytes) == lanes
 
 
+@pytest.mark.parametrize(("n_bytes", "lanes"), [(1, 1), (8191, 1), (8192, 2), (1 << 24, 4096), (1 << 30, 4096)])
+def test_bulk_lanes_for(n_bytes: int, lanes: int) -> None:
+    assert bulk_lanes_for(n_bytes) == lanes
+
+
 def test_lanes_never_exceed_what_the_format_allows() -> None:
-    assert MAX_LANES <= layout.MAX_LANES
+    assert MAX_LANES <= BULK_MAX_LANES <= layout.MAX_LANES
     assert all(1 <= lanes_for(n) <= n for n in (*range(1, 100), BYTES_PER_LANE, 1 << 20))

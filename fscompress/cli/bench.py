@@ -30,7 +30,7 @@ from fscompress.cli.bench_options import (
 )
 from fscompress.cli.bench_report import as_markdown, as_text, plotted
 from fscompress.cli.console import Console
-from fscompress.cli.options import LEVELS, engine_option, talks
+from fscompress.cli.options import MEASURED_LEVELS, engine_option, talks
 from fscompress.errors import EXIT_REFUSED, RefusedError
 
 BLOCK = "results"  # of a document, where --into names none
@@ -96,7 +96,7 @@ def _subjects(request: Request) -> tuple[list[Subject], list[str]]:
     missing = [name for name in absent if choice.takes(name)]
     if choice.takes(OURS):
         installed = [store.describe(store.find_model(model)) for model in request.models or (store.DEFAULT,)]
-        subjects += ours(installed, request.levels or LEVELS, request.engine_name, choice.limits.threads)
+        subjects += ours(installed, request.levels or MEASURED_LEVELS, request.engine_name, choice.limits.threads)
     if not subjects:
         raise RefusedError(f"nothing to measure; not installed: {', '.join(missing) or 'none'}")
     return subjects, missing

@@ -13,7 +13,7 @@ from fscompress.bench.machine import this_machine
 from fscompress.cli import bench_costs, bench_speeds
 from fscompress.cli.bench_found import Found, check_form, deliver
 from fscompress.cli.bench_options import Request, open_inputs
-from fscompress.cli.options import LEVELS
+from fscompress.cli.options import MEASURED_LEVELS
 from fscompress.errors import EXIT_REFUSED
 
 
@@ -35,12 +35,15 @@ MODES = {
     "ablation": Mode(
         "What each context, weight set and stage of a level saves, instead.", bench_costs.ablation, ("normal",)
     ),
-    "curve": Mode("Ideal bits per byte along each FILE, instead.", bench_costs.curve, LEVELS, drawn=True),
+    "curve": Mode("Ideal bits per byte along each FILE, instead.", bench_costs.curve, MEASURED_LEVELS, drawn=True),
     "lanes": Mode(
         "Size and speed of a level against the number of lanes, instead.", bench_speeds.lanes, ("normal",), drawn=True
     ),
     "scaling": Mode(
-        "Size, speed and memory against the size of the text, instead.", bench_speeds.scaling, LEVELS, drawn=True
+        "Size, speed and memory against the size of the text, instead.",
+        bench_speeds.scaling,
+        MEASURED_LEVELS,
+        drawn=True,
     ),
     "parts": Mode(
         "Time of network, mixer and coder apart, instead; the best run counts.", bench_speeds.parts, ("normal", "best")

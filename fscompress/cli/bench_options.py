@@ -192,7 +192,7 @@ sizes_option = click.option(
 )  # fmt: skip
 levels_option = click.option(
     "--level", "levels", multiple=True, type=click.Choice(LEVELS),
-    help="Measure these alone; repeatable.  [default: all; --ablation, --lanes: normal; --parts: normal, best]",
+    help="Measure these; repeatable.  [default: all but bulk; --ablation, --lanes: normal; --parts: normal, best]",
 )  # fmt: skip
 measured_models_option = click.option(
     "--model", "models", metavar="MODEL", multiple=True,

@@ -47,7 +47,8 @@ def encode(
     and the first does not; all other words are inputs. -f overwrites FILE.fsc and what -o names, but no other OUTPUT.
 
     Level fast codes with the network alone; normal mixes it with what the file itself has shown so far; best does so
-    with more contexts and memory, more slowly.
+    with more contexts and memory, more slowly. Level bulk is level fast in thousands of lanes, for --engine cuda and
+    large files: somewhat larger, and any engine decodes it.
     """
     jobs = encode_jobs(words, Destination(output, to_stdout))
     names = names or (store.DEFAULT,)

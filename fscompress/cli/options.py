@@ -12,7 +12,8 @@ from fscompress.cli.console import Console
 Command = Callable[..., Any]
 
 ENGINES = ("auto", "cpu", "cuda", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
-LEVELS = ("fast", "normal", "best")  # fscompress.levels.LEVELS, likewise
+MEASURED_LEVELS = ("fast", "normal", "best")  # by benches that are not told which
+LEVELS = (*MEASURED_LEVELS, "bulk")  # fscompress.levels.LEVELS, repeated likewise
 
 
 def _only(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> str | None:
@@ -32,7 +33,7 @@ known_model_option = click.option(
 )  # fmt: skip
 models_option = click.option(
     "--model", "names", multiple=True, metavar="MODEL",
-    help="Name, path or id of the model; several are mixed, but at level fast.  [default: default]",
+    help="Name, path or id of the model; several are mixed, but at levels fast and bulk.  [default: default]",
 )  # fmt: skip
 level_option = click.option(
     "--level", type=click.Choice(LEVELS), default="normal", show_default=True, help="fast, or small; see encode --help."

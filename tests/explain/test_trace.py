@@ -30,7 +30,7 @@ def test_bits_sum_to_the_ideal_length_of_the_level(name: str) -> None:
     planned, found = plan(chosen, len(plain), 1), trace(plain, chosen, cpu(tiny()))
     parts = decisions(plain, planned.lanes, cpu(tiny()))
     alone = network_cost(parts)
-    ideal = alone if name == "fast" else mixed_cost(MixerSettings.unpack(planned.parameters), parts)
+    ideal = alone if chosen.mixing is None else mixed_cost(MixerSettings.unpack(planned.parameters), parts)
     assert found.bits.sum() == pytest.approx(8 * ideal)
     assert found.network_bits.sum() == pytest.approx(8 * alone)
     assert found.bits.shape == found.network_bits.shape == (1501,)
