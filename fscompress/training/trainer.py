@@ -148,7 +148,7 @@ class Trainer:
         """Trains until the budget is spent or ``stopped()`` in any process; the folder then holds the final state."""
         saved = self.state.seconds
         self.model.train()
-        step = self._step or self.prepare()
+        step = self._step or self._begun()
         while self._goes_on(stopped):
             if self.state.seconds - saved >= self.options.save_seconds:
                 self.save()
@@ -170,11 +170,8 @@ class Trainer:
             self.state.forget_validation()
         return not stop and self.progress() < 1.0
 
-    def prepare(self) -> Step:
-        """Makes the step ready, from the present states on; ``fit`` does so where nobody has before.
-
-        On CUDA this records it: of several trainers of one process, one at a time.
-        """
+    def _begun(self) -> Step:
+        """The step, ready to go on from the present states."""
         config, run = self.preset.training, self.world.replicate(self.run) or self.run
         update = make_update(run, self.optimiser, config.clip, self.sparsity.mask_gradients)
         if self._recorded:

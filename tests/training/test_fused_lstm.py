@@ -9,6 +9,7 @@ from fscompress.model.build import build_model
 from fscompress.model.cells import CELLS
 from fscompress.model.config import ModelConfig
 from fscompress.training.recurrence import Recurrence
+from fscompress.training.routes import routes
 from fscompress.training.window import make_window
 from fscompress.wiring import Place
 
@@ -103,7 +104,7 @@ def test_outputs_that_kernels_cannot_deliver_do_not_fit():
     several = (Place(0, reads_byte=True), Place(1, 0), Place(2, 0))
     earlier = (Place(1, 0), Place(0, reads_byte=True))
     for places in (several, earlier):
-        assert fused.routes(places, (8, 8, 8), (0,)) is None
+        assert routes(places, (8, 8, 8), (0,)) is None
 
 
 def test_windows_by_device():
