@@ -66,6 +66,18 @@ def survey(source: BinaryIO) -> list[Stream]:
     if all(isinstance(each, Gap) for each in found):
         source.seek(0)
         next(Reader(source))
+    if any(map(_is_short, _streams(found))):
+        found = _Survey(source, distrustful=True).pieces()
+    streams = _streams(found)
+    room = MAX_PLAIN_PER_CODED * source.seek(0, os.SEEK_END)
+    room -= sum(each.n_plain for each in found if isinstance(each, BlockInfo))
+    for stream in streams:
+        stream.pieces, room = _within(room, _estimated(stream))
+    return streams
+
+
+def _streams(found: list[Head | Gap]) -> list[Stream]:
+    """Heads and gaps by the streams that they belong to."""
     streams = [Stream()]
     for each in found:
         if isinstance(each, Header):
@@ -78,18 +90,21 @@ def survey(source: BinaryIO) -> list[Stream]:
             if streams[-1].end is not None:
                 streams.append(Stream())
             streams[-1].pieces.append(each)
-    room = MAX_PLAIN_PER_CODED * source.seek(0, os.SEEK_END)
-    room -= sum(each.n_plain for each in found if isinstance(each, BlockInfo))
-    for stream in streams:
-        stream.pieces, room = _within(room, _estimated(stream))
     return streams
 
 
-class _Survey:
-    """Goes through an input once, from record to record."""
+def _is_short(stream: Stream) -> bool:
+    """Whether blocks are missing where no gap is: so many bytes of one are lost as the records behind it have."""
+    lengths = [each.n_plain for each in stream.pieces if not isinstance(each, ModelRecord)]
+    return stream.end is not None and None not in lengths and sum(n or 0 for n in lengths) < stream.end.n_plain
 
-    def __init__(self, source: BinaryIO) -> None:
+
+class _Survey:
+    """Goes through an input once, from record to record; a ``distrustful`` one also looks for records in payloads."""
+
+    def __init__(self, source: BinaryIO, distrustful: bool = False) -> None:
         self._source, self._size = source, source.seek(0, os.SEEK_END)
+        self._distrustful = distrustful
         self._n_block = 1 << BLOCK_LOG2_MAX
 
     def pieces(self) -> list[Head | Gap]:
@@ -103,6 +118,9 @@ class _Survey:
                 found.append(Gap(at, after, head.n_plain, exact=True))
             elif head is None:
                 after = self._bridge(found, at)
+            elif isinstance(head, BlockInfo) and (inner := self._record_within(head)):
+                after = inner
+                found.append(Gap(at, after, head.n_plain, exact=True))
             else:
                 found.append(head)
                 after = head.end if isinstance(head, BlockInfo) else after
@@ -125,6 +143,13 @@ class _Survey:
             after = self._next_record(at + 1)
         found.append(Gap(at, after))
         return after
+
+    def _record_within(self, head: BlockInfo) -> int:
+        """Offset of an intact record in a payload, 0 if there is none; where a raw one is good, its bytes are data."""
+        if not self._distrustful or self._is_intact_raw(head):
+            return 0
+        inner = self._next_record(head.end - head.n_stored)
+        return inner if inner < head.end else 0
 
     def _is_intact_raw(self, head: BlockInfo) -> bool:
         """Whether the payload is known to be good; of a coded block that takes decoding."""

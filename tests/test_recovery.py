@@ -112,6 +112,17 @@ def test_missing_and_strange_bytes_cost_their_block_alone(data: st.DataObject) -
     assert all(loss.exact for loss in found.losses)
 
 
+@pytest.mark.parametrize("i", [3, 4])
+@pytest.mark.parametrize("strange", [b"", noise(50)], ids=["nothing", "noise"])
+def test_a_block_that_lost_as_many_bytes_as_the_next_one_has(i: int, strange: bytes) -> None:
+    """Its head then leads to the one after the next; the end record tells that a block is missing."""
+    at, n = blocks()[i].offset + 17, blocks()[i + 1].end - blocks()[i + 1].offset + len(strange)
+    assert at + n < blocks()[i].end
+    plain, found = recover(stream()[:at] + strange + stream()[at + n :])
+    assert plain == lost_blocks(i)
+    assert [loss.exact for loss in found.losses] == [True]
+
+
 def test_a_run_of_damaged_blocks_is_one_loss() -> None:
     begin, end = blocks()[1].offset, blocks()[3].end
     plain, found = recover(stream()[:begin] + bytes(end - begin) + stream()[end:])

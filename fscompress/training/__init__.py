@@ -2,5 +2,6 @@
 
 Libraries of this folder: torch, safetensors (checkpoints).  Imported by ``cli`` and ``bench``, and by ``export`` for
 reading checkpoints.  Guarded by ``tests/training/``.  Importing the package itself is cheap; next: ``config.py``,
-``trainer.py``, ``recurrence.py``; ``fused_lstm.py`` and ``step.py`` for a GPU, ``distributed.py`` for several processes.
+``trainer.py``, ``recurrence.py``, ``fused_lstm.py`` and ``step.py`` for a GPU, ``distributed.py`` for several
+processes.
 """

@@ -168,7 +168,9 @@ def test_a_curve_ends_at_the_cost_of_the_file(name: str) -> None:
     rows = list(measure_curve("a", plain, chosen, cpu(tiny())))
     planned = plan(chosen, len(plain), 1)
     parts = decisions(plain, planned.lanes, cpu(tiny()))
-    whole = network_cost(parts) if name == "fast" else mixed_cost(MixerSettings.unpack(planned.parameters), parts)
+    whole = (
+        network_cost(parts) if chosen.mixing is None else mixed_cost(MixerSettings.unpack(planned.parameters), parts)
+    )
     assert [row.n_plain for row in rows] == [1024, 2048, 2500]
     assert rows[-1].so_far == pytest.approx(8 * whole / len(plain))
     lengths = [1024, 1024, 452]
