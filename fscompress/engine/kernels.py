@@ -32,7 +32,7 @@ def look_up_into(table, index, out):
 def new_cell_into(f, i, g, sigmoid, tanh, c, new, found):
     """new = s(f) c + s(i) tanh(g), saturated; f, i, g are table indices uint16 [H], c and new int32 [H] in Q16.
 
-    ``found`` int32 [3H] is scratch for what the tables hold.
+    ``found`` int32 [3H] is scratch for what the tables hold.  Returns the sum of new and that of its squares, int64.
     """
     size = c.shape[0]
     opened, write, shown = found[:size], found[size : 2 * size], found[2 * size : 3 * size]
@@ -40,11 +40,14 @@ def new_cell_into(f, i, g, sigmoid, tanh, c, new, found):
     look_up_into(sigmoid, i, write)
     look_up_into(tanh, g, shown)
     whole = whole_vectors(size)
-    new_cell(opened, write, shown, c, new, whole)
+    total, squares = new_cell(opened, write, shown, c, new, whole)
     for j in range(whole, size):
         written = np.int64(np.int32(write[j] * shown[j]))
         both = np.int64(opened[j]) * np.int64(c[j]) + np.int64(2) * written + HALF_C
         new[j] = np.int32(min(max(both >> np.int64(15), -X_MAX), X_MAX))
+        total += np.int64(new[j])
+        squares += np.int64(new[j]) * np.int64(new[j])
+    return total, squares
 
 
 @kernel
@@ -106,10 +109,10 @@ def lstm_step(
     for s in range(symbols.shape[0]):
         row = table[symbols[s]] if table.shape[0] else offset[:0]
         gates_into(accumulator[s], offset, multiplier, row, epsilon, gain, bias, x, index)
-        new_cell_into(
+        moments = new_cell_into(
             index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c, x[size:]
         )
-        norm_into(new_c, epsilon[4], gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
+        norm_into(new_c, moments, epsilon[4], gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
         look_up_into(sigmoid, index[2 * size : 3 * size], opened)
         look_up_into(tanh, normed, shown)
         new_hidden_into(opened, shown, keep[0], h[s], z[s, column : column + size])
@@ -134,10 +137,14 @@ def sum_trees(accumulator, n, offset, multiplier, bias, shift, exp2, tree, logit
             a = np.int64(np.int32(row[v] - offset[v]))
             logits[v] = np.int32(np.int32((a * np.int64(multiplier[v])) >> shift) + bias[v])
             top = max(top, logits[v])
+        weights = leaves[256:]
         for v in range(256):
-            below = np.int32(top - logits[v])
-            weight = exp2[np.uint16(below & EXP2_LAST)] >> min(np.int32(below >> LOGIT_Q), LONGEST_SHIFT)
-            leaves[256 + v] = max(np.int32(weight), ONE)
+            logits[v] = np.int32(top - logits[v])
+        for v in range(256):  # apart from what goes in vectors, as in ``look_up_into``
+            weights[v] = exp2[np.uint16(logits[v] & EXP2_LAST)]
+        for v in range(256):
+            shift_here = min(np.int32(logits[v] >> LOGIT_Q), LONGEST_SHIFT)
+            weights[v] = max(np.int32(weights[v] >> shift_here), ONE)
         for node in range(255, 0, -1):
             leaves[node] = np.int32(leaves[2 * node] + leaves[2 * node + 1])
 

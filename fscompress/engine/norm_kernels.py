@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.vectors import STEP, normalise, scale, scale_and_add, squares_about, total_of
+from fscompress.engine.vectors import STEP, normalise, scale, scale_and_add
 from fscompress.intrinsics import leading_zeros
 from fscompress.jit import kernel
 
@@ -35,34 +35,34 @@ def integer_root(v):
 
 
 @kernel
-def total_into(accumulator, offset, multiplier, row, x):
-    """x = (accumulator - offset) * multiplier >> 32 for one row, plus ``row`` where it is not empty; returns sum of x.
+def scale_into(accumulator, offset, multiplier, row, x):
+    """x = (accumulator - offset) * multiplier >> 32 for one row, plus ``row`` where it is not empty; |x| < 2^24.
 
-    All int32 [H].
+    All int32 [H].  Returns the sum of x and the sum of its squares, int64.
     """
     whole = whole_vectors(x.shape[0])
     if row.shape[0]:
-        total = scale_and_add(accumulator, offset, multiplier, x, whole, row)
+        total, squares = scale_and_add(accumulator, offset, multiplier, x, whole, row)
     else:
-        total = scale(accumulator, offset, multiplier, x, whole)
+        total, squares = scale(accumulator, offset, multiplier, x, whole)
     for j in range(whole, x.shape[0]):
         a = np.int64(np.int32(accumulator[j] - offset[j]))
         x[j] = np.int32((a * np.int64(multiplier[j])) >> 32)
         if row.shape[0]:
             x[j] = np.int32(x[j] + row[j])
         total += np.int64(x[j])
-    return total
+        squares += np.int64(x[j]) * np.int64(x[j])
+    return total, squares
 
 
 @kernel
-def moments_of(x, total):
-    """Mean (floored) and sum of squared differences from it of x (int32 [H]), whose sum is ``total``."""
-    mean, whole = np.int32(total // x.shape[0]), whole_vectors(x.shape[0])
-    squares = squares_about(x, mean, whole)
-    for j in range(whole, x.shape[0]):
-        d = np.int64(np.int32(x[j] - mean))
-        squares += d * d
-    return mean, squares
+def centred(total, squares, size):
+    """Mean (floored) of so many numbers, and the sum of squared differences from it, of ``total`` and ``squares``.
+
+    Of 4096 numbers below 2^24 the squares are below 2^60, and twice the mean times the sum below 2^61.
+    """
+    mean = total // size
+    return np.int32(mean), squares - np.int64(2) * mean * total + size * mean * mean
 
 
 @kernel
@@ -88,26 +88,24 @@ def normalise_into(x, mean, divided, gain, bias, index):
 
 
 @kernel
-def norm_into(x, epsilon, gain, bias, index):
-    """Layer normalisation of x (int32 [H]) into table indices uint16 [H]."""
-    whole = whole_vectors(x.shape[0])
-    total = total_of(x, whole)
-    for j in range(whole, x.shape[0]):
-        total += np.int64(x[j])
-    mean, squares = moments_of(x, total)
+def norm_into(x, moments, epsilon, gain, bias, index):
+    """Layer normalisation of x (int32 [H]), whose sum and sum of squares are known, into table indices uint16 [H]."""
+    mean, squares = centred(moments[0], moments[1], x.shape[0])
     normalise_into(x, mean, reciprocal_of(squares, x.shape[0], epsilon), gain, bias, index)
 
 
 @kernel
-def norm_gates_into(x, total0, total1, total2, total3, epsilon, gain, bias, index):
-    """As ``norm_into`` for each quarter of x (int32 [4H]), whose sums are known.
+def norm_gates_into(x, moments0, moments1, moments2, moments3, epsilon, gain, bias, index):
+    """As ``norm_into`` for each quarter of x (int32 [4H]).
 
     Side by side, since a root and a division are long waits.
     """
     a = x.shape[0] // 4
     b, c, d = 2 * a, 3 * a, 4 * a
-    (mean0, sum0), (mean1, sum1) = moments_of(x[:a], total0), moments_of(x[a:b], total1)
-    (mean2, sum2), (mean3, sum3) = moments_of(x[b:c], total2), moments_of(x[c:d], total3)
+    mean0, sum0 = centred(moments0[0], moments0[1], a)
+    mean1, sum1 = centred(moments1[0], moments1[1], a)
+    mean2, sum2 = centred(moments2[0], moments2[1], a)
+    mean3, sum3 = centred(moments3[0], moments3[1], a)
     divided0, divided1 = reciprocal_of(sum0, a, epsilon[0]), reciprocal_of(sum1, a, epsilon[1])
     divided2, divided3 = reciprocal_of(sum2, a, epsilon[2]), reciprocal_of(sum3, a, epsilon[3])
     normalise_into(x[:a], mean0, divided0, gain[:a], bias[:a], index[:a])
@@ -124,8 +122,8 @@ def gates_into(accumulator, offset, multiplier, row, epsilon, gain, bias, x, ind
     """
     a = x.shape[0] // 4
     b, c, d = 2 * a, 3 * a, 4 * a
-    total0 = total_into(accumulator[:a], offset[:a], multiplier[:a], row[:a], x[:a])
-    total1 = total_into(accumulator[a:b], offset[a:b], multiplier[a:b], row[a:b], x[a:b])
-    total2 = total_into(accumulator[b:c], offset[b:c], multiplier[b:c], row[b:c], x[b:c])
-    total3 = total_into(accumulator[c:d], offset[c:d], multiplier[c:d], row[c:d], x[c:d])
-    norm_gates_into(x, total0, total1, total2, total3, epsilon, gain, bias, index)
+    moments0 = scale_into(accumulator[:a], offset[:a], multiplier[:a], row[:a], x[:a])
+    moments1 = scale_into(accumulator[a:b], offset[a:b], multiplier[a:b], row[a:b], x[a:b])
+    moments2 = scale_into(accumulator[b:c], offset[b:c], multiplier[b:c], row[b:c], x[b:c])
+    moments3 = scale_into(accumulator[c:d], offset[c:d], multiplier[c:d], row[c:d], x[c:d])
+    norm_gates_into(x, moments0, moments1, moments2, moments3, epsilon, gain, bias, index)

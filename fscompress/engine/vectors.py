@@ -7,6 +7,7 @@ All arrays are contiguous, ``n`` is a multiple of SIZE and counts their elements
 sections 4 and 5.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -77,82 +78,67 @@ def _splat32(builder: Any, number: Any) -> Any:
     return splat(builder, builder.trunc(number, INT32), _V)
 
 
-class _Sum:
-    """A sum of int32, kept as those of lower halves (unsigned) and upper ones: each fits int32 for 2^14 numbers."""
+class _Moments:
+    """Sum and sum of squares of at most 4096 int32 of less than 2^24.
 
-    def __init__(self, builder: Any) -> None:
-        self._builder = builder
-        self._parts = [cgutils.alloca_once_value(builder, same(_V, 0)) for _ in range(2)]
+    The sums of vectors in turn go to two places: so no element is the sum of more than 128 numbers, and fits.
+    """
 
-    def add(self, numbers: Any) -> None:
-        """Adds int32 [16]."""
+    kind = types.UniTuple(types.int64, 2)
+
+    def __init__(self, context: Any, builder: Any) -> None:
+        self._context, self._builder = context, builder
+        self._sums = [cgutils.alloca_once_value(builder, same(_V, 0)) for _ in range(2)]
+        self._squares = cgutils.alloca_once_value(builder, same(_W, 0))
+
+    def over(self, n: Any, make: Callable[[Any], Any]) -> Any:
+        """Both, int64, of the vectors int32 [16] that ``make`` gives for each number of a vector among n elements."""
         builder = self._builder
-        halves = builder.and_(numbers, same(_V, 0xFFFF)), builder.ashr(numbers, same(_V, 16))
-        for part, half in zip(self._parts, halves, strict=True):
-            builder.store(builder.add(builder.load(part), half), part)
+        vectors = builder.udiv(n, INT64(SIZE))
+        with cgutils.for_range(builder, builder.lshr(vectors, INT64(1))) as loop:
+            first = builder.shl(loop.index, INT64(1))
+            self._add(make(first), 0)
+            self._add(make(builder.add(first, INT64(1))), 1)
+        with builder.if_then(builder.trunc(vectors, ir.IntType(1))):
+            self._add(make(builder.sub(vectors, INT64(1))), 0)
+        sums = (builder.sext(builder.load(part), ir.VectorType(INT64, SIZE)) for part in self._sums)
+        totals = reduced(builder, builder.add(*sums)), reduced(builder, builder.load(self._squares))
+        return self._context.make_tuple(builder, self.kind, totals)
 
-    def total(self) -> Any:
-        """int64."""
+    def _add(self, numbers: Any, place: int) -> None:
         builder = self._builder
-        low, high = (builder.sext(reduced(builder, builder.load(part)), INT64) for part in self._parts)
-        return builder.add(low, builder.shl(high, INT64(16)))
+        builder.store(builder.add(builder.load(self._sums[place]), numbers), self._sums[place])
+        for half in _halves(builder, numbers):
+            builder.store(builder.add(builder.load(self._squares), builder.mul(half, half)), self._squares)
 
 
 def _scaled(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     accumulator, offset, multiplier, x, _, *rows = _firsts(context, builder, signature, arguments)
-    total = _Sum(builder)
-    with _passes(builder, arguments[4]) as loop:
-        sums = builder.sub(_load(builder, accumulator, loop.index), _load(builder, offset, loop.index))
+
+    def make(index: Any) -> Any:
+        sums = builder.sub(_load(builder, accumulator, index), _load(builder, offset, index))
         (even, odd), (even_by, odd_by) = (
-            _halves(builder, vector) for vector in (sums, _load(builder, multiplier, loop.index))
+            _halves(builder, vector) for vector in (sums, _load(builder, multiplier, index))
         )
         scaled = _upper(builder, builder.mul(even, even_by), builder.mul(odd, odd_by))
         for row in rows:
-            scaled = builder.add(scaled, _load(builder, row, loop.index))
-        store(builder, scaled, _place(builder, x, loop.index), ALIGN)
-        total.add(scaled)
-    return total.total()
+            scaled = builder.add(scaled, _load(builder, row, index))
+        store(builder, scaled, _place(builder, x, index), ALIGN)
+        return scaled
+
+    return _Moments(context, builder).over(arguments[4], make)
 
 
 @intrinsic
 def scale(_typing, accumulator, offset, multiplier, x, n):  # type: ignore[no-untyped-def]
-    """x = (accumulator - offset) * multiplier >> 32, all int32; the sum of x, int64."""
-    return types.int64(*arguments_of(accumulator, offset, multiplier, x, n)), _scaled
+    """x = (accumulator - offset) * multiplier >> 32, all int32, |x| < 2^24; sum of x and of its squares, int64."""
+    return _Moments.kind(*arguments_of(accumulator, offset, multiplier, x, n)), _scaled
 
 
 @intrinsic
 def scale_and_add(_typing, accumulator, offset, multiplier, x, n, row):  # type: ignore[no-untyped-def]
-    """As ``scale``, with ``row`` (int32) added to x before the sum."""
-    return types.int64(*arguments_of(accumulator, offset, multiplier, x, n, row)), _scaled
-
-
-@intrinsic
-def total_of(_typing, x, n):  # type: ignore[no-untyped-def]
-    """Sum of x (int32), int64."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first, _ = _firsts(context, builder, signature, arguments)
-        total = _Sum(builder)
-        with _passes(builder, arguments[1]) as loop:
-            total.add(_load(builder, first, loop.index))
-        return total.total()
-
-    return types.int64(*arguments_of(x, n)), code
-
-
-@intrinsic
-def squares_about(_typing, x, mean, n):  # type: ignore[no-untyped-def]
-    """Sum of (x - mean)^2, int64."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first, _, _ = _firsts(context, builder, signature, arguments)
-        mean, sums = _splat32(builder, arguments[1]), cgutils.alloca_once_value(builder, same(_W, 0))
-        with _passes(builder, arguments[2]) as loop:
-            for half in _halves(builder, builder.sub(_load(builder, first, loop.index), mean)):
-                builder.store(builder.add(builder.load(sums), builder.mul(half, half)), sums)
-        return reduced(builder, builder.load(sums))
-
-    return types.int64(*arguments_of(x, mean, n)), code
+    """As ``scale``, with ``row`` (int32) added to x before the sums."""
+    return _Moments.kind(*arguments_of(accumulator, offset, multiplier, x, n, row)), _scaled
 
 
 @intrinsic
@@ -183,14 +169,16 @@ def normalise(_typing, x, mean, left, right, reciprocal, gain, bias, index, n): 
 def new_cell(_typing, opened, write, shown, c, new, n):  # type: ignore[no-untyped-def]
     """new = opened * c + write * shown, saturated; opened, write and shown are Q15, c and new Q16, all int32.
 
-    The sum is below 2^40, and below 2^25 when shifted, so that only its product needs 64 bits.
+    The sum is below 2^40, and below 2^25 when shifted, so that only its product needs 64 bits.  Gives the sum of new
+    and that of its squares, int64.
     """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *read, new, _ = _firsts(context, builder, signature, arguments)
         half = same(_W, 1 << (q.PROBABILITY_Q - 1))
-        with _passes(builder, arguments[5]) as loop:
-            parts = [_halves(builder, _load(builder, first, loop.index)) for first in read]
+
+        def make(index: Any) -> Any:
+            parts = [_halves(builder, _load(builder, first, index)) for first in read]
             sums = []
             for opened, write, shown, c in zip(*parts, strict=True):
                 written = builder.shl(builder.mul(write, shown), same(_W, 1))
@@ -199,7 +187,9 @@ def new_cell(_typing, opened, write, shown, c, new, n):  # type: ignore[no-untyp
             odd = builder.shl(sums[1], same(_W, 32 - q.PROBABILITY_Q))
             wide = builder.shuffle_vector(builder.bitcast(even, _V), builder.bitcast(odd, _V), _IN_TURN)
             wide = clipped(builder, wide, -q.X_MAX, q.X_MAX)
-            store(builder, wide, _place(builder, new, loop.index), ALIGN)
-        return context.get_dummy_value()
+            store(builder, wide, _place(builder, new, index), ALIGN)
+            return wide
 
-    return procedure(opened, write, shown, c, new, n), code
+        return _Moments(context, builder).over(arguments[5], make)
+
+    return _Moments.kind(*arguments_of(opened, write, shown, c, new, n)), code

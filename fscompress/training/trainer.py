@@ -21,6 +21,7 @@ from fscompress.errors import CheckpointError
 from fscompress.model.base import Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT
+from fscompress.model.network import CellNetwork
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
@@ -110,8 +111,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = build_model(preset.model).to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        # processes that exchange gradients, and supports that change, are not recorded
-        self._recorded = self.device.type in RECORDING and world.size == 1 and not config.sparsity
+        # not where processes exchange gradients or supports change; PyTorch's own layers are few launches anyway
+        alone = world.size == 1 and not config.sparsity and isinstance(self.model, CellNetwork)
+        self._recorded = alone and self.device.type in RECORDING
         self.optimiser = make_optimiser(self.model, config.rate, self._recorded)
         self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
         self.run = make_window(self.model, pick_precision(options.precision, self.device), options.compiled)

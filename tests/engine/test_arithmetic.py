@@ -61,7 +61,9 @@ def compare(x: Array, epsilon: int, gain: Array, bias: Array) -> None:
     wide = [array.astype(np.int64) for array in (x, gain, bias)]
     assert reference.layer_norm(wide[0], np.int64(epsilon), wide[1], wide[2]).tolist() == expected
     index = np.zeros(len(x), np.uint16)
-    norm_kernels.norm_into(x.astype(np.int32), np.int64(epsilon), gain.astype(np.int32), bias.astype(np.int32), index)
+    moments = np.int64(x.sum()), np.int64((x.astype(np.int64) ** 2).sum())
+    others = np.int64(epsilon), gain.astype(np.int32), bias.astype(np.int32)
+    norm_kernels.norm_into(x.astype(np.int32), moments, *others, index)
     assert index.tolist() == [min(max(y + q.TABLE_HALF, 0), q.TABLE_SIZE - 1) for y in expected]
 
 
