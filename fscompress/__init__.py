@@ -21,7 +21,7 @@ def compress(
         model: name, path or id of an installed model.
         threads: blocks coded at the same time; does not change the result.
         engine: ``auto``, ``cpu``, ``cuda`` or ``reference``; does not change the result.
-        level: ``fast``, ``normal`` or ``best``.
+        level: ``fast``, ``normal``, ``best`` or ``bulk``.
     Raises:
         ModelNotFoundError, ModelFileError, EngineError: all of them ``fscompress.errors.FscompressError``.
     """
