@@ -60,10 +60,13 @@ docs: $(DEVELOPER) ## write docs/CLI.md anew from the commands
 golden: $(DEVELOPER) ## write the golden files anew: only with a change of format
 	$(BIN)/python -m tests.golden.make
 
-gpu: $(DEVELOPER) ## test engine cuda on this machine's GPU, compare its bytes with those of engine cpu, print speeds
+gpu: $(DEVELOPER) ## test engine cuda and training on this machine's GPU, compare its bytes with those of engine cpu, print speeds
 	$(BIN)/python -m fscompress.bench.gpu --device
 	$(BIN)/python -m pytest -q tests/engine tests/golden -k cuda
+	$(BIN)/python -m pytest -q tests/training/test_fused_lstm.py tests/training/test_step.py
 	$(BIN)/python -m fscompress.bench.gpu
+	$(BIN)/fscompress bench --train --preset small
+	$(BIN)/fscompress bench --train --preset large
 
 lock: ## pin the newest versions allowed in requirements-ci.txt
 	$(PYTHON) -m venv $(VENV)/lock

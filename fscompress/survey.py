@@ -62,15 +62,16 @@ def survey(source: BinaryIO) -> list[Stream]:
 
     Raises what ``Reader`` raises at the first record where no record at all is intact, UnsupportedVersionError as it.
     """
-    found = _Survey(source).pieces()
+    going = _Survey(source)
+    found = going.pieces()
     if all(isinstance(each, Gap) for each in found):
         source.seek(0)
         next(Reader(source))
-    if any(map(_is_short, _streams(found))):
-        found = _Survey(source, distrustful=True).pieces()
     streams = _streams(found)
+    for stream in streams:
+        stream.pieces = _with_hidden_blocks(stream, going)
     room = MAX_PLAIN_PER_CODED * source.seek(0, os.SEEK_END)
-    room -= sum(each.n_plain for each in found if isinstance(each, BlockInfo))
+    room -= sum(each.n_plain for stream in streams for each in stream.pieces if isinstance(each, BlockInfo))
     for stream in streams:
         stream.pieces, room = _within(room, _estimated(stream))
     return streams
@@ -93,18 +94,31 @@ def _streams(found: list[Head | Gap]) -> list[Stream]:
     return streams
 
 
-def _is_short(stream: Stream) -> bool:
-    """Whether blocks are missing where no gap is: so many bytes of one are lost as the records behind it have."""
+def _with_hidden_blocks(stream: Stream, going: "_Survey") -> list[Piece]:
+    """The pieces; where the end record tells of more blocks, and no gap is, those that a damaged one before them hides.
+
+    As many bytes of that one are lost as they have, so that its head leads to what is behind them.
+    """
     lengths = [each.n_plain for each in stream.pieces if not isinstance(each, ModelRecord)]
-    return stream.end is not None and None not in lengths and sum(n or 0 for n in lengths) < stream.end.n_plain
+    missing = stream.end.n_plain - sum(n or 0 for n in lengths) if stream.end and None not in lengths else 0
+    pieces: list[Piece] = []
+    for piece in stream.pieces:
+        if missing > 0 and isinstance(piece, BlockInfo):
+            hidden = going.blocks_in(piece, stream)
+            n_hidden = sum(block.n_plain for block in hidden)
+            if hidden and n_hidden <= missing:
+                missing -= n_hidden
+                pieces += [Gap(piece.offset, hidden[0].offset, piece.n_plain, exact=True), *hidden]
+                continue
+        pieces.append(piece)
+    return pieces
 
 
 class _Survey:
-    """Goes through an input once, from record to record; a ``distrustful`` one also looks for records in payloads."""
+    """Goes through an input once, from record to record."""
 
-    def __init__(self, source: BinaryIO, distrustful: bool = False) -> None:
+    def __init__(self, source: BinaryIO) -> None:
         self._source, self._size = source, source.seek(0, os.SEEK_END)
-        self._distrustful = distrustful
         self._n_block = 1 << BLOCK_LOG2_MAX
 
     def pieces(self) -> list[Head | Gap]:
@@ -118,9 +132,6 @@ class _Survey:
                 found.append(Gap(at, after, head.n_plain, exact=True))
             elif head is None:
                 after = self._bridge(found, at)
-            elif isinstance(head, BlockInfo) and (inner := self._record_within(head)):
-                after = inner
-                found.append(Gap(at, after, head.n_plain, exact=True))
             else:
                 found.append(head)
                 after = head.end if isinstance(head, BlockInfo) else after
@@ -144,12 +155,20 @@ class _Survey:
         found.append(Gap(at, after))
         return after
 
-    def _record_within(self, head: BlockInfo) -> int:
-        """Offset of an intact record in a payload, 0 if there is none; where a raw one is good, its bytes are data."""
-        if not self._distrustful or self._is_intact_raw(head):
-            return 0
-        inner = self._next_record(head.end - head.n_stored)
-        return inner if inner < head.end else 0
+    def blocks_in(self, head: BlockInfo, stream: Stream) -> list[BlockInfo]:
+        """Blocks in a payload, one behind the other up to its end; none where a raw payload is good."""
+        if self._is_intact_raw(head):
+            return []
+        self._n_block = stream.n_block or 1 << BLOCK_LOG2_MAX
+        found: list[BlockInfo] = []
+        at = self._next_record(head.end - head.n_stored)
+        while at < head.end:
+            block, _ = self._head_at(at) or (None, at)
+            if not isinstance(block, BlockInfo):
+                return []
+            found.append(block)
+            at = block.end
+        return found if at == head.end else []
 
     def _is_intact_raw(self, head: BlockInfo) -> bool:
         """Whether the payload is known to be good; of a coded block that takes decoding."""

@@ -18,12 +18,13 @@ _PLAIN = b"text " * 30  # of 64 lanes, some end before the others
 def compile_kernels(model: IntegerModel) -> None:
     """Leaves every kernel of the default engine in the cache; raises EngineError as engines do."""
     pool = EnginePool([model], "auto")
-    for planned in (*(plan(each, len(_PLAIN), 1) for each in LEVELS.values()), _many_lanes()):
+    of_levels = (plan(each, len(_PLAIN), 1) for each in LEVELS.values())
+    for planned in dict.fromkeys((*of_levels, _many_lanes())):
         _code(planned, pool)
 
 
 def _many_lanes() -> Plan:
-    """Has kernels of its own in the network, none in a mixer."""
+    """Has kernels of its own in the network on some processors, none in a mixer."""
     return Plan(SCHEME_NETWORK, MAX_LANES, bytes(12))
 
 

@@ -1,7 +1,6 @@
 """Fixtures that several folders share: the tiny model, a folder of installed models, the program as a process."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +15,6 @@ import pytest
 # Before torch is imported, here and in children: threads of two test processes on few processors wait for one another
 # by spinning, and a run of seconds takes minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Where there is no GPU, Triton's kernels are interpreted; it asks when their module is imported.
-if shutil.which("nvidia-smi") is None:
-    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests" / "golden" / "tiny.safetensors"

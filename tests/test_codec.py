@@ -101,6 +101,14 @@ def test_better_levels_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sizes[0] > sizes[-1]
 
 
+def test_level_bulk_in_its_own_lanes() -> None:
+    plain = text(20_000)
+    data = encode(plain, level="bulk")
+    (block,) = [head for head in skim(io.BytesIO(data)) if isinstance(head, BlockInfo)]
+    assert block.lanes == 4
+    assert decode(data) == plain
+
+
 @pytest.mark.parametrize("level", ["normal", "best"])
 def test_several_models(level: str) -> None:
     plain = text(3000)

@@ -123,6 +123,18 @@ def test_a_block_that_lost_as_many_bytes_as_the_next_one_has(i: int, strange: by
     assert [loss.exact for loss in found.losses] == [True]
 
 
+def test_records_of_a_file_within_a_file_are_not_taken_for_hidden_blocks() -> None:
+    """A block is missing from one stream, and another one holds a damaged raw block of an .fsc file."""
+    short = stream()[: blocks()[4].offset] + stream()[blocks()[4].end :]
+    inner = stream()
+    damaged = bytearray(header() + raw(inner) + end(inner))
+    damaged[1000] ^= 1
+    _, alone = recover(short)
+    plain, found = recover(short + bytes(damaged))
+    assert found.n_lost == alone.n_lost + len(inner)
+    assert plain[-len(inner) :] == bytes(len(inner))
+
+
 def test_a_run_of_damaged_blocks_is_one_loss() -> None:
     begin, end = blocks()[1].offset, blocks()[3].end
     plain, found = recover(stream()[:begin] + bytes(end - begin) + stream()[end:])

@@ -17,6 +17,7 @@ from fscompress.corpora import Batches, open_corpus
 from fscompress.model.base import ByteModel, Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT, TORCH_CELL, TORCH_LSTM, VOCABULARY, ModelConfig
+from fscompress.model.network import CellNetwork
 from fscompress.training.config import Preset, preset
 from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.step import EagerStep, RecordedStep, Step, make_optimiser, make_update
@@ -42,7 +43,7 @@ class Speed:
     bytes_per_second: float
     peak_share: float
     steps: int
-    bpc: float  # of the last step: equal work gives about equal learning
+    bpc: float  # of the last step, or the one before it: equal work gives about equal learning
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _time_loop(loop: _Loop, chosen: Preset, text: Path, seconds: float, peak: fl
 
 def _step(loop: _Loop, chosen: Preset, device: torch.device) -> Step:
     config, model = chosen.training, loop.window.model
-    recorded = loop.ours and device.type == "cuda"
+    recorded = loop.ours and device.type == "cuda" and isinstance(model, CellNetwork)
     optimiser = make_optimiser(model, config.rate, recorded)
     update = make_update(loop.window, optimiser, config.clip, lambda: None)
     states = model.initial_state(config.batch)

@@ -126,11 +126,12 @@ class Recurrence:
         if compiled:
             self.forward = torch.compile(self.forward, fullgraph=True, dynamic=False)
             self.backward = torch.compile(self.backward, fullgraph=True, dynamic=False)
+        self.learns = False  # whether the window at hand will have a backward pass
         self._free: dict[tuple[int, int], list[_Buffers]] = {}  # by (T, B)
 
     def __call__(self, tokens: Tensor, states: States, masks: Masks) -> tuple[Tensor, States]:
         """Logits [T, B, 256] and detached new states for tokens int64 [T, B]; differentiable in the parameters."""
-        model = self.model
+        model, self.learns = self.model, torch.is_grad_enabled()
         embedded = model.embed(tokens, masks)
         matrices = [model.cell(i).matrix() for i in range(len(model.places))]
         projected = [self._product(embedded, matrices[i][:, : embedded.shape[2]]) for i in _readers(model)]
@@ -209,6 +210,8 @@ class _RecurrenceFunction(torch.autograd.Function):
             old.append(before)
             a.append(preactivations)
             outputs.append(_side_by_side([current[group][0] for group in model.read_groups]))
+        if not run.learns:
+            run.give_back(buffers)  # kept all the same: a recorded step may know their addresses
         ctx.saved = (run, inputs, old, a, weights, vectors, buffers)
         final = [member for state in current for member in state]
         ctx.mark_non_differentiable(*final)

@@ -116,7 +116,8 @@ class RecordedStep:
             self._loss.copy_(loss)
             _copy([m for state in states for m in state], [m for state in self.states for m in state])
 
-        before = _Snapshot(self._optimiser, self.states)
+        with self._queue.use():  # in order with what it copies, and with what is put back
+            before = _Snapshot(self._optimiser, self.states)
         self._replay = self._queue.record(work)
         with self._queue.use():
             before.put_back()

@@ -1,7 +1,7 @@
 """The training loop: windows of truncated back-propagation, Adam, a schedule, validation, checkpoints, exact resume.
 
 A run lives in a folder: ``last.safetensors`` (resumable), ``best.safetensors`` (weights of the best validation
-result) and ``metrics.jsonl``.  Resuming on the same machine gives the losses of an uninterrupted run, bit for bit.
+result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights of an uninterrupted run, bit for bit.
 Several processes may share a run (``distributed.py``): all of them construct and call a ``Trainer`` alike.
 """
 
@@ -43,7 +43,7 @@ PAPER_EVAL_BYTES = 5_000_000  # the whole of the validation part of enwik8, and 
 class Report:
     """What is told after each step: its ``bpc``, the last validation result, and progress from 0 to 1.
 
-    On CUDA ``bpc`` is that of the step before: the present one is still running.
+    Where steps are recorded, ``bpc`` is that of the step before, but for the first one: the present one still runs.
     """
 
     step: int
@@ -63,7 +63,7 @@ class RunOptions:
         out: folder of the run.
         device: ``cpu``, ``cuda``, or ``auto``.
         precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware).
-        compiled: compile the cell kernels (needs a C++ compiler).
+        compiled: compile the cell kernels (needs a C++ compiler; on CUDA Triton, where the network has its kernels).
         eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.
         eval_bytes: validation bytes used during training, from the beginning of the held-out part; None: 350,000, with
             the paper's schedules 5,000,000.
@@ -150,13 +150,12 @@ class Trainer:
         """Trains until the budget is spent or ``stopped()`` in any process; the folder then holds the final state."""
         saved = self.state.seconds
         self.model.train()
-        step = self._step or self._begun()
         while self._goes_on(stopped):
             if self.state.seconds - saved >= self.options.save_seconds:
                 self.save()
                 saved = self.state.seconds
             began = time.monotonic()
-            bpc, rate = self._train_step(step)
+            bpc, rate = self._train_step()
             if self.state.step % self._eval_every == 0:
                 self._validate()
             self.state.seconds += time.monotonic() - began
@@ -188,7 +187,8 @@ class Trainer:
         config = self.preset.training
         return slice_masks(self.model.draw_masks(config.window, config.batch, self.generator), self._lanes)
 
-    def _train_step(self, step: Step) -> tuple[float, float]:
+    def _train_step(self) -> tuple[float, float]:
+        step = self._step or self._begun()
         rate = learning_rate(self.preset.training, self.state.step, self.progress(), self.state.plateau)
         loss = step(torch.from_numpy(next(self.batches)), rate)
         self.state.step += 1

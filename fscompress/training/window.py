@@ -1,6 +1,7 @@
 """A window of truncated back-propagation, whatever the network is: what the trainer and the evaluation call.
 
-Networks of cells run through ``recurrence.py``; others through their own forward pass under autograd.
+Networks of cells run through ``recurrence.py``, on a GPU through ``fused_lstm.py`` where they fit; others through their
+own forward pass under autograd.
 """
 
 from importlib.util import find_spec

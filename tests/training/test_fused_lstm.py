@@ -1,5 +1,6 @@
 """The GPU's window against autograd through ``CellNetwork.forward``: on a GPU; without one in Triton's interpreter."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,8 @@ from fscompress.training.routes import routes
 from fscompress.training.window import make_window
 from fscompress.wiring import Place
 
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # asked for when the kernels are imported
 fused = pytest.importorskip("fscompress.training.fused_lstm", reason="needs Triton", exc_type=ImportError)
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

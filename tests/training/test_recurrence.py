@@ -63,6 +63,19 @@ def check_against_autograd(config, train, steps):
         assert (fast_grads[name] - grad).norm() <= 1e-9 * grad.norm(), name
 
 
+def test_a_window_without_gradients_keeps_the_buffers():
+    """A recorded step knows their addresses; a validation must not free them."""
+    model = FSRNN(PLAIN)
+    run, tokens = Recurrence(model, compiled=False), torch.randint(256, (7, 3))
+    masks = model.draw_masks(7, 3, None)
+    gradients(model, run, tokens, model.initial_state(3), masks)
+    (kept,) = run._free[7, 3]
+    with torch.no_grad():
+        run(tokens, model.initial_state(3), masks)
+        run(tokens, model.initial_state(3), masks)
+    assert [id(buffers) for buffers in run._free[7, 3]] == [id(kept)]
+
+
 def test_bfloat16_products_are_near():
     torch.manual_seed(2)
     model = FSRNN(PLAIN)
