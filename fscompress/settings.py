@@ -12,6 +12,7 @@ from pathlib import Path
 from fscompress.errors import RefusedError
 
 DEFAULT_MEMORY = 4 << 30  # bytes that decoding may take; docs/FORMAT.md, section 8
+CUDA_THREADS = 2  # the GPU computes the steps of one block while those of another are coded; more only fill its memory
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -29,9 +30,11 @@ def models_folder() -> Path | None:
     return Path(chosen) if chosen else None
 
 
-def threads() -> int:
-    """FSCOMPRESS_THREADS, else the number of processors this process may use."""
+def threads(engine: str = "auto") -> int:
+    """FSCOMPRESS_THREADS, else two for engine ``cuda``, else the number of processors this process may use."""
     chosen = os.environ.get("FSCOMPRESS_THREADS")
+    if not chosen and engine == "cuda":
+        return CUDA_THREADS
     if not chosen:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not chosen.isdigit() or int(chosen) < 1:

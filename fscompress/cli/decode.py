@@ -57,7 +57,7 @@ def decode(
     refuse_contradictions(recover, bounds, remove)
     jobs = decode_jobs(words, Destination(output, to_stdout))
     with cluster(scheduler, lambda found: _read(found, model)) as executor:
-        run_on = (model, engine, threads or settings.threads(), memory)
+        run_on = (model, engine, threads or settings.threads(engine), memory)
         if bounds is not None:
             convert = range_decoder(*run_on, bounds, executor)
         else:

@@ -62,7 +62,7 @@ def encode(
         return read_joined(store.find_model(names[at]))
 
     with cluster(scheduler, read) as executor:
-        convert, verify = _directions(models, level, engine, threads or settings.threads(), executor)
+        convert, verify = _directions(models, level, engine, threads or settings.threads(engine), executor)
         several = executor.map_streams if executor else None
         run_jobs(jobs, Transfer(convert, True, force, remove, verify, several), console)
 

@@ -43,7 +43,11 @@ engine_option = click.option(
     help="All give the same bytes; cuda needs an NVIDIA GPU.",
 )  # fmt: skip
 threads_option = click.option(
-    "-T", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads; the bytes do not depend on it."
+    "-T",
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads; the bytes do not depend on it.  [default: one a processor; 2 with cuda]",
 )
 memory_option = click.option(
     "--memory", metavar="SIZE", callback=lambda _context, _parameter, word: _size(word),

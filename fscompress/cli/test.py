@@ -30,7 +30,7 @@ def test(
     console: Console,
 ) -> None:
     """Decode each FILE (stdin without one, or with -) without writing anything, and say whether it is intact."""
-    convert = decoder(model, engine, threads or settings.threads(), memory)
+    convert = decoder(model, engine, threads or settings.threads(engine), memory)
 
     def check(name: str) -> None:
         with (
