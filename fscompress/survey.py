@@ -99,8 +99,8 @@ def _with_hidden_blocks(stream: Stream, going: "_Survey") -> list[Piece]:
 
     As many bytes of that one are lost as they have, so that its head leads to what is behind them.
     """
-    lengths = [each.n_plain for each in stream.pieces if not isinstance(each, ModelRecord)]
-    missing = stream.end.n_plain - sum(n or 0 for n in lengths) if stream.end and None not in lengths else 0
+    unknown = any(isinstance(each, Gap) and each.n_plain is None for each in stream.pieces)
+    missing = 0 if unknown else _missing(stream) or 0
     pieces: list[Piece] = []
     for piece in stream.pieces:
         if missing > 0 and isinstance(piece, BlockInfo):
@@ -205,13 +205,21 @@ class _Survey:
         return self._size
 
 
+def _missing(stream: Stream) -> int | None:
+    """Plain bytes that the end record counts beyond the known lengths; None where it is lost."""
+    if stream.end is None:
+        return None
+    lengths = (each.n_plain for each in stream.pieces if not isinstance(each, ModelRecord))
+    return max(0, stream.end.n_plain - sum(n or 0 for n in lengths))
+
+
 def _estimated(stream: Stream) -> list[Piece]:
     """The pieces, the length of every gap filled in: what the end record says is missing, else a block for each gap."""
     lengths = [each.n_plain for each in stream.pieces if not isinstance(each, ModelRecord)]
     unknown = [each for each in stream.pieces if isinstance(each, Gap) and each.n_plain is None]
     holding = [each for each in unknown if not _is_no_block(each, stream)] if len(unknown) > 1 else unknown
     block = stream.n_block or max((n for n in lengths if n), default=0)
-    left = None if stream.end is None else max(0, stream.end.n_plain - sum(n or 0 for n in lengths))
+    left = _missing(stream)
     estimates = {each: replace(each, n_plain=0, exact=True) for each in unknown}
     for i, gap in enumerate(holding):
         last = i == len(holding) - 1

@@ -17,10 +17,9 @@ from fscompress.corpora import Batches, open_corpus
 from fscompress.model.base import ByteModel, Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT, TORCH_CELL, TORCH_LSTM, VOCABULARY, ModelConfig
-from fscompress.model.network import CellNetwork
 from fscompress.training.config import Preset, preset
 from fscompress.training.device import pick_device, pick_precision
-from fscompress.training.step import EagerStep, RecordedStep, Step, make_optimiser, make_update
+from fscompress.training.step import EagerStep, RecordedStep, Step, can_record, make_optimiser, make_update
 from fscompress.training.window import AutogradWindow, Window, make_window
 
 WARM_UP_STEPS = 3  # kernels are compiled and caches filled
@@ -92,16 +91,16 @@ def measure_training(preset_name: str, seconds: float, tell: Callable[[Speed], N
             dtype = loop.window.dtype
             if dtype not in peaks:
                 peaks[dtype] = _peak(dtype, device)
-            speed = _time_loop(loop, chosen, text, seconds, peaks[dtype], device)
+            speed = _time_loop(loop, chosen, text, seconds, peaks[dtype])
             results.append(speed)
             tell(speed)
     return results
 
 
-def _time_loop(loop: _Loop, chosen: Preset, text: Path, seconds: float, peak: float, device: torch.device) -> Speed:
+def _time_loop(loop: _Loop, chosen: Preset, text: Path, seconds: float, peak: float) -> Speed:
     config, model = chosen.training, loop.window.model
     batches = Batches(open_corpus(str(text)), config.batch, config.window, config.seed)
-    step = _step(loop, chosen, device)
+    step = _step(loop, chosen)
     steps, began, loss = -WARM_UP_STEPS, 0.0, 0.0
     while steps < MIN_STEPS or time.perf_counter() - began < seconds:
         if steps == 0:
@@ -116,9 +115,9 @@ def _time_loop(loop: _Loop, chosen: Preset, text: Path, seconds: float, peak: fl
     return Speed(loop.name, precision, model.n_weights(), rate, share, steps, loss / NATS_PER_BIT)
 
 
-def _step(loop: _Loop, chosen: Preset, device: torch.device) -> Step:
+def _step(loop: _Loop, chosen: Preset) -> Step:
     config, model = chosen.training, loop.window.model
-    recorded = loop.ours and device.type == "cuda" and isinstance(model, CellNetwork)
+    recorded = loop.ours and can_record(model)
     optimiser = make_optimiser(model, config.rate, recorded)
     update = make_update(loop.window, optimiser, config.clip, lambda: None)
     states = model.initial_state(config.batch)

@@ -7,7 +7,7 @@ over the whole window.  What differs is that nothing stands between the products
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -17,14 +17,8 @@ from fscompress.model.cells.base import GATES, LAYER_NORM_EPS
 from fscompress.model.cells.lstm import LSTMCell
 from fscompress.model.config import SMOOTH, VOCABULARY
 from fscompress.model.network import CellNetwork
-from fscompress.training.lstm_kernels import (
-    BACKWARD_WARPS,
-    FORWARD_WARPS,
-    block_of,
-    lstm_backward,
-    lstm_forward,
-    warps_of,
-)
+from fscompress.training.lstm_kernels import block_of, lstm_backward, lstm_forward, warps_of
+from fscompress.training.recurrence import byte_readers, with_byte_columns
 from fscompress.training.routes import routes
 
 ALIGNMENT = 8  # columns of a product in bfloat16, so that its rows begin where tensor cores load
@@ -43,11 +37,11 @@ class FusedLSTM:
         self.model, self.dtype = model, dtype
         found = routes(model.places, model.sizes, model.read_groups)
         assert found is not None
-        self.routes = found
+        self.routes, self.readers = found, byte_readers(model)
         self.symbols = torch.arange(VOCABULARY, device=model.device)
 
     @staticmethod
-    def fits(model: ByteModel) -> bool:
+    def fits(model: ByteModel) -> TypeGuard[CellNetwork]:
         """Whether all cells are layer-normalised LSTMs without zoneout and dropout, wired as the kernels need it."""
         if not isinstance(model, CellNetwork):
             return False
@@ -71,11 +65,6 @@ class FusedLSTM:
         hidden, *flat = _Window.apply(self, states, *projected, *matrices, *vectors)  # type: ignore[no-untyped-call]
         logits = hidden @ model.output.weight.t().to(self.dtype) + model.output.bias
         return logits, tuple(zip(flat[0::2], flat[1::2], strict=True))
-
-    @property
-    def readers(self) -> list[int]:
-        """The cells that read the byte."""
-        return [i for i, place in enumerate(self.model.places) if place.reads_byte]
 
     def input_width(self, i: int) -> int:
         """Columns of a cell's product before its own state: the output of its source."""
@@ -198,7 +187,7 @@ def _forward(run: _Run, i: int, t: int, out: Tensor) -> None:
         own, own.stride(0), reader, reader.stride(0), read, read.stride(0),
         LAYER_NORM_EPS, size, block_of(size),
         projected is not None, route.reader is not None, route.out is not None,
-        num_warps=warps_of(FORWARD_WARPS, size),
+        num_warps=warps_of(size),
     )  # fmt: skip
 
 
@@ -217,19 +206,16 @@ def _backward(
         d_c, d_a, d_vectors,
         LAYER_NORM_EPS, size, block_of(size), len(a) // len(d_vectors),
         projected is not None, route.reader is not None, route.out is not None,
-        num_warps=warps_of(BACKWARD_WARPS, size),
+        num_warps=warps_of(size),
     )  # fmt: skip
 
 
 def _matrix_gradient(run: _Run, i: int, d_a: Tensor) -> Tensor:
-    """Gradient of a cell's matrix over the window: one product; columns of the byte get theirs from ``projected``."""
-    model, steps = run.window.model, len(d_a)
-    width = run.window.input_width(i) + run.c[i].shape[2]
-    z = run.z[i][:steps].flatten(0, 1)
-    gradient = torch.mm(d_a.flatten(0, 1).t(), z)[:, :width].to(model.output.weight.dtype)
-    if not model.places[i].reads_byte:
-        return gradient
-    return torch.cat((gradient.new_zeros(gradient.shape[0], model.config.embedding_size), gradient), dim=1)
+    """Gradient of a cell's matrix over the window: one product."""
+    model = run.window.model
+    width, z = model.config.wiring.width(model.places[i]), run.z[i][: len(d_a)]
+    gradient = torch.mm(d_a.flatten(0, 1).t(), z.flatten(0, 1))[:, :width]
+    return with_byte_columns(model, i, gradient.to(model.output.weight.dtype))
 
 
 def _vector_gradients(sums: Tensor, size: int) -> tuple[Tensor, ...]:

@@ -6,13 +6,10 @@ launch.  They also run without a GPU, in Triton's interpreter: so they are teste
 (``tests/training/test_fused_lstm.py``).
 """
 
-from collections.abc import Mapping
-
 import triton
 import triton.language as tl
 
-FORWARD_WARPS = {256: 4, 512: 4, 1024: 8, 2048: 16}  # of a program, by the units that it has room for
-BACKWARD_WARPS = {256: 4, 512: 4, 1024: 8, 2048: 16}
+UNITS_A_WARP, LEAST_WARPS, MOST_WARPS = 128, 4, 16  # of a program
 
 
 @triton.jit
@@ -189,6 +186,6 @@ def block_of(size: int) -> int:
     return 1 << (size - 1).bit_length()
 
 
-def warps_of(warps: Mapping[int, int], size: int) -> int:
-    """Warps a program for rows of so many units, from ``FORWARD_WARPS`` or ``BACKWARD_WARPS``."""
-    return warps[min(max(block_of(size), min(warps)), max(warps))]
+def warps_of(size: int) -> int:
+    """Warps a program for rows of so many units."""
+    return min(max(block_of(size) // UNITS_A_WARP, LEAST_WARPS), MOST_WARPS)

@@ -126,17 +126,17 @@ class Recurrence:
         if compiled:
             self.forward = torch.compile(self.forward, fullgraph=True, dynamic=False)
             self.backward = torch.compile(self.backward, fullgraph=True, dynamic=False)
-        self.learns = False  # whether the window at hand will have a backward pass
         self._free: dict[tuple[int, int], list[_Buffers]] = {}  # by (T, B)
 
     def __call__(self, tokens: Tensor, states: States, masks: Masks) -> tuple[Tensor, States]:
         """Logits [T, B, 256] and detached new states for tokens int64 [T, B]; differentiable in the parameters."""
-        model, self.learns = self.model, torch.is_grad_enabled()
+        model = self.model
         embedded = model.embed(tokens, masks)
         matrices = [model.cell(i).matrix() for i in range(len(model.places))]
-        projected = [self._product(embedded, matrices[i][:, : embedded.shape[2]]) for i in _readers(model)]
+        projected = [self._product(embedded, matrices[i][:, : embedded.shape[2]]) for i in byte_readers(model)]
         vectors = [vector for i in range(len(matrices)) for vector in model.cell(i).vectors()]
-        hidden, *flat = _RecurrenceFunction.apply(self, masks, states, *projected, *matrices, *vectors)  # type: ignore[no-untyped-call]
+        tensors = *projected, *matrices, *vectors
+        hidden, *flat = _RecurrenceFunction.apply(self, torch.is_grad_enabled(), masks, states, *tensors)  # type: ignore[no-untyped-call]
         n = model.cell(0).n_states
         logits = self._product(_times(hidden, masks.output), model.output.weight) + model.output.bias
         return logits, tuple(tuple(flat[at : at + n]) for at in range(0, len(flat), n))
@@ -148,7 +148,7 @@ class Recurrence:
     def recurrent_weights(self, matrices: Sequence[Tensor]) -> list[Tensor]:
         """The matrices in ``dtype``; without the columns of the byte, which ``projected`` stands for."""
         weights = [matrix.detach().to(self.dtype) for matrix in matrices]
-        for i in _readers(self.model):
+        for i in byte_readers(self.model):
             weights[i] = weights[i][:, self.model.config.embedding_size :].contiguous()
         return weights
 
@@ -166,7 +166,7 @@ class Recurrence:
         self._free.setdefault((steps, batch), []).append(buffers)
 
 
-def _readers(model: CellNetwork) -> list[int]:
+def byte_readers(model: CellNetwork) -> list[int]:
     """The cells that read the byte."""
     return [i for i, place in enumerate(model.places) if place.reads_byte]
 
@@ -175,7 +175,7 @@ def _step_inputs(model: CellNetwork, projected: Sequence[Tensor], masks: Masks) 
     """What each step of the window reads, as views."""
     n_cells = len(model.places)
     drops = [masks.inputs[i].unbind() if i in masks.inputs else None for i in range(n_cells)]
-    rows = dict(zip(_readers(model), (p.unbind() for p in projected), strict=True))
+    rows = dict(zip(byte_readers(model), (p.unbind() for p in projected), strict=True))
     return [
         (
             tuple(rows[i][t] if i in rows else None for i in range(n_cells)),
@@ -187,11 +187,16 @@ def _step_inputs(model: CellNetwork, projected: Sequence[Tensor], masks: Masks) 
 
 
 class _RecurrenceFunction(torch.autograd.Function):
-    """Of ``tensors``: the projected bytes of the cells that read them, the cells' matrices, the cells' vectors."""
+    """Of ``tensors``: the projected bytes of the cells that read them, the cells' matrices, the cells' vectors.
+
+    ``learns``: whether a backward pass will follow.
+    """
 
     @staticmethod
-    def forward(ctx: Any, run: Recurrence, masks: Masks, states: States, *tensors: Tensor) -> tuple[Tensor, ...]:
-        model, n_projected = run.model, len(_readers(run.model))
+    def forward(
+        ctx: Any, run: Recurrence, learns: bool, masks: Masks, states: States, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        model, n_projected = run.model, len(byte_readers(run.model))
         # torch.compile asks a tensor with a history for its gradient, and warns
         inputs = _step_inputs(model, [p.detach() for p in tensors[:n_projected]], masks)
         weights = run.recurrent_weights(tensors[n_projected:][: len(model.places)])
@@ -210,7 +215,7 @@ class _RecurrenceFunction(torch.autograd.Function):
             old.append(before)
             a.append(preactivations)
             outputs.append(_side_by_side([current[group][0] for group in model.read_groups]))
-        if not run.learns:
+        if not learns:
             run.give_back(buffers)  # kept all the same: a recorded step may know their addresses
         ctx.saved = (run, inputs, old, a, weights, vectors, buffers)
         final = [member for state in current for member in state]
@@ -227,11 +232,11 @@ class _RecurrenceFunction(torch.autograd.Function):
             d_states, d_vectors = run.backward(
                 step_inputs, before, preactivations, weights, vectors, d_states, d_hidden, d_vectors, d_a
             )
-        readers = _readers(run.model)
+        readers = byte_readers(run.model)
         d_matrices = [_matrix_gradient(run, i, buffers.d_a[i], buffers.z[i]) for i in range(len(weights))]
         run.give_back(buffers)  # no other window begins before autograd has read this gradient
         flat = [d for d_v in d_vectors for d in d_v]
-        return None, None, None, *(buffers.d_a[i] for i in readers), *d_matrices, *flat
+        return None, None, None, None, *(buffers.d_a[i] for i in readers), *d_matrices, *flat
 
 
 def _side_by_side(outputs: list[Tensor]) -> Tensor:
@@ -245,9 +250,13 @@ def _first_states(model: CellNetwork, old: list[list[State]]) -> list[State]:
 
 
 def _matrix_gradient(run: Recurrence, index: int, d_a: Tensor, z: Tensor) -> Tensor:
-    """Gradient of a cell's matrix over the window: one product; columns of the byte get theirs from ``projected``."""
-    model = run.model
-    gradient = torch.mm(d_a.flatten(0, 1).t(), z.flatten(0, 1)).to(model.output.weight.dtype)
+    """Gradient of a cell's matrix over the window: one product."""
+    gradient = torch.mm(d_a.flatten(0, 1).t(), z.flatten(0, 1))
+    return with_byte_columns(run.model, index, gradient.to(run.model.output.weight.dtype))
+
+
+def with_byte_columns(model: CellNetwork, index: int, gradient: Tensor) -> Tensor:
+    """A matrix's gradient with zeros for the columns of the byte, if it has any: theirs comes through ``projected``."""
     if not model.places[index].reads_byte:
         return gradient
     return torch.cat((gradient.new_zeros(gradient.shape[0], model.config.embedding_size), gradient), dim=1)

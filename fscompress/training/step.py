@@ -12,10 +12,17 @@ from torch.nn.functional import cross_entropy
 
 from fscompress.engine.cuda_queue import Queue
 from fscompress.model.base import Masks, States
+from fscompress.model.network import CellNetwork
 
 # (rows int64 [T + 1, B], states, masks) -> (loss in nats a byte, states after the window); the parameters have moved
 Update = Callable[[Tensor, States, Masks], tuple[Tensor, States]]
 Draw = Callable[[], Masks]
+RECORDING = {"cuda"}  # types of devices on which a step is recorded
+
+
+def can_record(model: nn.Module) -> bool:
+    """Whether to record the steps of that network, where it is; PyTorch's own layers are few launches anyway."""
+    return isinstance(model, CellNetwork) and model.device.type in RECORDING
 
 
 def make_optimiser(model: nn.Module, rate: float, recorded: bool) -> torch.optim.Adam:

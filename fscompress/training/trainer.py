@@ -21,7 +21,6 @@ from fscompress.errors import CheckpointError
 from fscompress.model.base import Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT
-from fscompress.model.network import CellNetwork
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
@@ -29,11 +28,10 @@ from fscompress.training.distributed import ALONE, World, slice_masks
 from fscompress.training.schedule import Budget, learning_rate
 from fscompress.training.sparsity import Sparsity
 from fscompress.training.state import RunState, restore_run, run_tensors
-from fscompress.training.step import EagerStep, RecordedStep, Step, make_optimiser, make_update
+from fscompress.training.step import EagerStep, RecordedStep, Step, can_record, make_optimiser, make_update
 from fscompress.training.window import make_window
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.jsonl"
-RECORDING = {"cuda"}  # types of devices on which a step is recorded
 EVAL_BYTES = 350_000
 EVAL_EVERY = {"cpu": 4_000_000, "cuda": 64_000_000}  # bytes of training between validations
 PAPER_EVAL_BYTES = 5_000_000  # the whole of the validation part of enwik8, and of PTB
@@ -111,9 +109,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = build_model(preset.model).to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        # not where processes exchange gradients or supports change; PyTorch's own layers are few launches anyway
-        alone = world.size == 1 and not config.sparsity and isinstance(self.model, CellNetwork)
-        self._recorded = alone and self.device.type in RECORDING
+        # not where processes exchange gradients or supports change
+        self._recorded = can_record(self.model) and world.size == 1 and not config.sparsity
         self.optimiser = make_optimiser(self.model, config.rate, self._recorded)
         self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
         self.run = make_window(self.model, pick_precision(options.precision, self.device), options.compiled)

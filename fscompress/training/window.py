@@ -52,6 +52,5 @@ def make_window(model: ByteModel, dtype: torch.dtype = torch.float32, compiled: 
         from fscompress.training.fused_lstm import FusedLSTM  # Triton is there where torch can use a GPU
 
         if FusedLSTM.fits(model):
-            assert isinstance(model, CellNetwork)
             return FusedLSTM(model, dtype)
     return Recurrence(model, dtype, compiled) if isinstance(model, CellNetwork) else AutogradWindow(model, dtype)

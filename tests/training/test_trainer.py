@@ -179,7 +179,7 @@ def test_compared_architectures_have_about_as_many_weights(setting, spread):
 
 def test_a_run_of_recorded_steps_resumes_too(corpus, tmp_path, monkeypatch):
     """As on CUDA, where the loss that is told is that of the step before."""
-    monkeypatch.setattr("fscompress.training.trainer.RECORDING", {"cpu"})
+    monkeypatch.setattr("fscompress.training.step.RECORDING", {"cpu"})
     whole = fit(make(corpus, tmp_path / "a", 30))
     first = fit(make(corpus, tmp_path / "b", 30), stop_at=13)
     second = fit(make(corpus, tmp_path / "b", 30, resume=True))
