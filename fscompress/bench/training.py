@@ -19,7 +19,8 @@ from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT, TORCH_CELL, TORCH_LSTM, VOCABULARY, ModelConfig
 from fscompress.training.config import Preset, preset
 from fscompress.training.device import pick_device, pick_precision
-from fscompress.training.step import EagerStep, RecordedStep, Step, can_record, make_optimiser, make_update
+from fscompress.training.optimisers import make_optimiser
+from fscompress.training.step import EagerStep, RecordedStep, Step, can_record, make_update
 from fscompress.training.window import AutogradWindow, Window, make_window
 
 WARM_UP_STEPS = 3  # kernels are compiled and caches filled
@@ -118,7 +119,7 @@ def _time_loop(loop: _Loop, chosen: Preset, text: Path, seconds: float, peak: fl
 def _step(loop: _Loop, chosen: Preset) -> Step:
     config, model = chosen.training, loop.window.model
     recorded = loop.ours and can_record(model)
-    optimiser = make_optimiser(model, config.rate, recorded)
+    optimiser = make_optimiser(model, config.optimiser, config.rate, recorded)
     update = make_update(loop.window, optimiser, config.clip, lambda: None)
     states = model.initial_state(config.batch)
 

@@ -15,7 +15,7 @@ from fscompress.cli.options import talks
 from fscompress.cli.shape import shape_options
 from fscompress.corpora import Corpus, open_corpus
 from fscompress.errors import EXIT_INTERRUPTED, FscompressError, RefusedError
-from fscompress.training.config import PRESETS, Preset, preset
+from fscompress.training.config import OPTIMISERS, PRESETS, Preset, preset
 
 BITS = "bpc {bpc:.3f}  valid {valid}  {speed:,.0f} B/s"
 
@@ -63,6 +63,12 @@ def stop_flag() -> Iterator[list[int]]:
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="End after this many passes.")
 @click.option("--rate", type=float, help="Initial learning rate instead of the preset's.")
 @click.option("--batch", type=int, help="Lanes of text trained in parallel, instead of the preset's.")
+@click.option("--window", type=int, help="Steps of back-propagation, instead of the preset's.")
+@click.option(
+    "--optimiser",
+    type=click.Choice(OPTIMISERS),
+    help="muon learns more from the same bytes, and its steps cost a little more.  [default: adam]",
+)
 @click.option(
     "--sparsity",
     type=click.FloatRange(0, 1, max_open=True),
@@ -89,6 +95,8 @@ def train(
     epochs: float | None,
     rate: float | None,
     batch: int | None,
+    window: int | None,
+    optimiser: str | None,
     sparsity: float | None,
     seed: int,
     out: Path | None,
@@ -111,7 +119,10 @@ def train(
     if 0 < rank < world_size:
         console.level = -2  # all processes refuse the same settings, and one says so
     chosen = preset(preset_name)
-    changes: dict[str, Any] = {"rate": rate, "batch": batch, "epochs": epochs, "sparsity": sparsity, "seed": seed}
+    changes: dict[str, Any] = {
+        "rate": rate, "batch": batch, "window": window, "optimiser": optimiser, "epochs": epochs,
+        "sparsity": sparsity, "seed": seed,
+    }  # fmt: skip
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
     chosen = Preset(dataclasses.replace(chosen.model, **shape), settings)
     folder = out or Path("runs") / f"{Path(corpus_name).name}-{preset_name}"

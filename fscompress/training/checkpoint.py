@@ -21,7 +21,8 @@ FORMAT = "fscompress-checkpoint-1"
 class Checkpoint:
     """A moment of a run.
 
-    ``tensors``: ``model.*`` always; in a resumable one also ``adam.*``, ``state.*`` (hidden states) and ``rng``.
+    ``tensors``: ``model.*`` always; in a resumable one also what the optimiser remembers (``adam.*``, ``muon.*``),
+    ``state.*`` (hidden states) and ``rng``.
     ``progress``: plain JSON values (step, seconds, best, ...), see ``RunState``.
     """
 

@@ -6,17 +6,19 @@ from fscompress.errors import RefusedError
 from fscompress.model.config import FS_RNN, SEQUENTIAL, STACKED, TORCH_CELL, TORCH_LSTM, ModelConfig
 
 SCHEDULES = ("cosine", "final-tenth", "plateau")
+ADAM, MUON = OPTIMISERS = ("adam", "muon")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained; ``rate`` is Adam's initial learning rate, lengths are in bytes of text.
+    """How a model is trained; ``rate`` is the initial learning rate, lengths are in bytes of text.
 
     Schedules: ``cosine`` from rate to zero over the run, after a short warm-up; ``final-tenth`` divides by 10 for the
     last tenth (PTB in the paper: 20 of 200 epochs); ``plateau`` divides by 10 when validation has not improved for
     two epochs (enwik8 in the paper).
 
     ``sparsity`` is the share of zeros in each trained matrix of the cells, in [0, 1); see ``sparsity.py``.
+    ``optimiser`` is one of OPTIMISERS; see ``optimisers.py``.
     """
 
     batch: int = 32
@@ -27,6 +29,7 @@ class TrainConfig:
     clip: float = 1.0  # gradient norm
     seed: int = 0
     sparsity: float = 0.0
+    optimiser: str = ADAM
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -35,6 +38,10 @@ class TrainConfig:
             raise RefusedError("training: batch, window, rate, epochs and clip must be positive")
         if not 0.0 <= self.sparsity < 1.0:
             raise RefusedError(f"training: sparsity must be in [0, 1) (got {self.sparsity})")
+        if self.optimiser not in OPTIMISERS:
+            raise RefusedError(f"training: unknown optimiser '{self.optimiser}' (known: {', '.join(OPTIMISERS)})")
+        if self.sparsity and self.optimiser != ADAM:
+            raise RefusedError(f"training: sparsity goes with {ADAM}; {self.optimiser} moves what is zero as well")
 
     @property
     def bytes_per_step(self) -> int:

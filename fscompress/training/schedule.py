@@ -54,7 +54,7 @@ class Plateau:
 
 
 def learning_rate(config: TrainConfig, step: int, progress: float, plateau: Plateau) -> float:
-    """Adam's rate for that step."""
+    """The optimiser's rate for that step."""
     if config.schedule == "cosine":
         warm = min(1.0, max((step + 1) / WARM_UP_STEPS, progress / WARM_UP_SHARE))
         return config.rate * warm * 0.5 * (1.0 + math.cos(math.pi * progress))

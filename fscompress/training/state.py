@@ -12,7 +12,13 @@ from fscompress.model.base import ByteModel, States
 from fscompress.training.checkpoint import Checkpoint
 from fscompress.training.schedule import Plateau
 
-ADAM = ("step", "exp_avg", "exp_avg_sq")
+# what an optimiser remembers of a parameter, and its prefix in a checkpoint
+REMEMBERED = {
+    "step": "adam.step",
+    "exp_avg": "adam.exp_avg",
+    "exp_avg_sq": "adam.exp_avg_sq",
+    "momentum": "muon.momentum",
+}
 
 
 @dataclass
@@ -51,11 +57,11 @@ class RunState:
 def run_tensors(
     model: ByteModel, optimiser: torch.optim.Optimizer, states: States, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """``adam.*``, ``state.*`` and ``rng`` of a checkpoint; ``states`` [B, H] are those of all lanes."""
+    """``adam.*``, ``muon.*``, ``state.*`` and ``rng`` of a checkpoint; ``states`` [B, H] are those of all lanes."""
     tensors = {
-        f"adam.{key}.{name}": optimiser.state[parameter][key].detach().cpu()
+        f"{prefix}.{name}": optimiser.state[parameter][key].detach().cpu()
         for name, parameter in model.named_parameters()
-        for key in ADAM
+        for key, prefix in REMEMBERED.items()
         if key in optimiser.state[parameter]
     }
     for group, state in enumerate(states):
@@ -71,9 +77,9 @@ def restore_run(
     device = model.device
     for name, parameter in model.named_parameters():
         optimiser.state[parameter] = {
-            key: saved.tensors[f"adam.{key}.{name}"].to(device)  # the step too: fused Adam wants it there
-            for key in ADAM
-            if f"adam.{key}.{name}" in saved.tensors
+            key: saved.tensors[f"{prefix}.{name}"].to(device)  # the step too: fused Adam wants it there
+            for key, prefix in REMEMBERED.items()
+            if f"{prefix}.{name}" in saved.tensors
         }
     generator.set_state(saved.tensors["rng"])
     return tuple(

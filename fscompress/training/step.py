@@ -25,13 +25,6 @@ def can_record(model: nn.Module) -> bool:
     return isinstance(model, CellNetwork) and model.device.type in RECORDING
 
 
-def make_optimiser(model: nn.Module, rate: float, recorded: bool) -> torch.optim.Adam:
-    """Adam over all parameters; one that is ``recorded`` reads its rate from the device at each step."""
-    parameters = list(model.parameters())
-    start = torch.tensor(rate, device=parameters[0].device) if recorded else rate
-    return torch.optim.Adam(parameters, lr=start, fused=True, capturable=recorded)
-
-
 def make_update(
     run: Callable[[Tensor, States, Masks], tuple[Tensor, States]],
     optimiser: torch.optim.Optimizer,
@@ -93,7 +86,7 @@ class RecordedStep:
     and the optimiser's state are put back after.
 
     Args:
-        update: moves the parameters of ``optimiser``, which ``make_optimiser`` has made to be recorded.
+        update: moves the parameters of ``optimiser``, made to be recorded (``optimisers.make_optimiser``).
         states: before the first step; they are copied.
         shape: T + 1 and B of the rows.
     """

@@ -1,4 +1,4 @@
-"""The training loop: windows of truncated back-propagation, Adam, a schedule, validation, checkpoints, exact resume.
+"""The training loop: windows of truncated back-propagation, a schedule, validation, checkpoints, exact resume.
 
 A run lives in a folder: ``last.safetensors`` (resumable), ``best.safetensors`` (weights of the best validation
 result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights of an uninterrupted run, bit for bit.
@@ -25,10 +25,11 @@ from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_ch
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.distributed import ALONE, World, slice_masks
+from fscompress.training.optimisers import make_optimiser
 from fscompress.training.schedule import Budget, learning_rate
 from fscompress.training.sparsity import Sparsity
 from fscompress.training.state import RunState, restore_run, run_tensors
-from fscompress.training.step import EagerStep, RecordedStep, Step, can_record, make_optimiser, make_update
+from fscompress.training.step import EagerStep, RecordedStep, Step, can_record, make_update
 from fscompress.training.window import make_window
 
 LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.jsonl"
@@ -111,9 +112,10 @@ class Trainer:
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         # not where processes exchange gradients or supports change
         self._recorded = can_record(self.model) and world.size == 1 and not config.sparsity
-        self.optimiser = make_optimiser(self.model, config.rate, self._recorded)
+        dtype = pick_precision(options.precision, self.device)
+        self.optimiser = make_optimiser(self.model, config.optimiser, config.rate, self._recorded, dtype)
         self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
-        self.run = make_window(self.model, pick_precision(options.precision, self.device), options.compiled)
+        self.run = make_window(self.model, dtype, options.compiled)
         self.batches = Batches(corpus, config.batch, config.window, config.seed, self._lanes)
         self.hidden = self.model.initial_state(self._lanes.stop - self._lanes.start)
         paper = config.schedule != "cosine"

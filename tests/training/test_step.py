@@ -6,8 +6,10 @@ import torch
 from fscompress.engine.cuda_queue import WARM_UPS, Queue
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
+from fscompress.training.config import ADAM, OPTIMISERS
+from fscompress.training.optimisers import make_optimiser
 from fscompress.training.recurrence import Recurrence
-from fscompress.training.step import EagerStep, RecordedStep, make_optimiser, make_update
+from fscompress.training.step import EagerStep, RecordedStep, make_update
 
 CONFIGS = {
     "plain": ModelConfig(8, 12, 2, 6),
@@ -26,12 +28,12 @@ class Warm(Queue):
         return work
 
 
-def make_step(config, recorded, before=0):
+def make_step(config, recorded, before=0, name=ADAM):
     """A step and its model after ``before`` eager steps, as a resumed run has them."""
     torch.manual_seed(1)
     model = build_model(config).to(DEVICE)
     generator = torch.Generator(DEVICE).manual_seed(2)
-    optimiser = make_optimiser(model, 0.01, recorded)
+    optimiser = make_optimiser(model, name, 0.01, recorded)
     update = make_update(Recurrence(model, compiled=False), optimiser, 1.0, lambda: None)
 
     def draw():
@@ -49,20 +51,22 @@ def texts(n, seed=3):
     return torch.randint(256, (n, WINDOW + 1, BATCH), generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("name", OPTIMISERS)
 @pytest.mark.parametrize("before", [0, 2])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_recorded_equals_eager(config, before, monkeypatch):
+def test_recorded_equals_eager(config, before, name, monkeypatch):
     if DEVICE == "cpu":
         monkeypatch.setattr("fscompress.training.step.Queue", Warm)
-    (eager, model, state), (recorded, same, other) = make_step(config, False, before), make_step(config, True, before)
+    eager, model, state = make_step(config, False, before, name)
+    recorded, same, other = make_step(config, True, before, name)
     state.set_state(other.get_state())  # recording draws masks of its own
     rates = [0.01, 0.02, 0.005, 0.01]
     losses = [eager(rows, rate) for rows, rate in zip(texts(4, 5), rates, strict=True)]
     late = [recorded(rows, rate) for rows, rate in zip(texts(4, 5), rates, strict=True)]
     recorded.wait()
     assert late == pytest.approx([losses[0], *losses[:3]])
-    for (name, expected), got in zip(model.named_parameters(), same.parameters(), strict=True):
-        torch.testing.assert_close(got, expected, msg=name)  # the rate is a float32 there
+    for (which, expected), got in zip(model.named_parameters(), same.parameters(), strict=True):
+        torch.testing.assert_close(got, expected, msg=which)  # the rate is a float32 there
     for expected_state, got_state in zip(eager.states, recorded.states, strict=True):
         for expected, got in zip(expected_state, got_state, strict=True):
             torch.testing.assert_close(got, expected)

@@ -11,7 +11,7 @@ from fscompress.errors import CheckpointError, RefusedError
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
 from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
-from fscompress.training.config import PRESETS, Preset, TrainConfig, preset
+from fscompress.training.config import OPTIMISERS, PRESETS, Preset, TrainConfig, preset
 from fscompress.training.schedule import EARLY_STOP_EPOCHS, Budget, Plateau, learning_rate
 from fscompress.training.state import RunState
 from fscompress.training.trainer import BEST, LAST, METRICS, RunOptions, Trainer
@@ -38,10 +38,12 @@ def fit(trainer, stop_at=None):
     return losses
 
 
-def test_resumed_run_has_the_losses_of_an_uninterrupted_one(corpus, tmp_path):
-    whole = fit(make(corpus, tmp_path / "a", 30))
-    first = fit(make(corpus, tmp_path / "b", 30), stop_at=13)
-    second = fit(make(corpus, tmp_path / "b", 30, resume=True))
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_resumed_run_has_the_losses_of_an_uninterrupted_one(corpus, tmp_path, optimiser):
+    chosen = Preset(MODEL, dataclasses.replace(SMALL.training, optimiser=optimiser))
+    whole = fit(make(corpus, tmp_path / "a", 30, chosen=chosen))
+    first = fit(make(corpus, tmp_path / "b", 30, chosen=chosen), stop_at=13)
+    second = fit(make(corpus, tmp_path / "b", 30, resume=True, chosen=chosen))
     assert first + second == whole
     finals = [read_checkpoint(tmp_path / name / LAST) for name in "ab"]
     assert finals[0].tensors.keys() == finals[1].tensors.keys()
