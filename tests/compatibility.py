@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 RESOLUTIONS = {"lowest": "lowest-direct", "highest": "highest"}
-TESTERS = ("hypothesis>=6.100,<7", "pytest>=8.3,<10")
+TESTERS = ("hypothesis", "pytest", "pytest-timeout")  # what the configuration of pytest and the tests named below need
 SHOWN = ("numpy", "numba", "constriction", "onnxruntime", "safetensors", "click", "torch")
 FROM_PIP = {"UV_FIND_LINKS": "PIP_FIND_LINKS", "SSL_CERT_FILE": "PIP_CERT"}  # what pip is told, uv is told too
 CODING = ("tests/golden",)
@@ -63,7 +63,8 @@ def requirements(with_torch: bool) -> list[str]:
     """What pyproject.toml asks for, and what the tests need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = [each for each in project["dependencies"] if with_torch or not each.startswith("torch")]
-    return [*asked, *TESTERS]
+    testers = [each for each in project["optional-dependencies"]["dev"] if re.split("[<>=]", each)[0] in TESTERS]
+    return [*asked, *testers]
 
 
 def runnable(name: str) -> bool:
