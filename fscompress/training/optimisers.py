@@ -3,7 +3,7 @@
 Guarded by ``tests/training/test_optimisers.py``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,9 +37,9 @@ def make_optimiser(
     """
     if name != MUON:
         return _adam(list(model.parameters()), rate, recorded)
-    stacks = list(_stacks(model))
-    if not stacks:
+    if not isinstance(model, CellNetwork):
         raise RefusedError(f"training: {MUON} is for matrices of cells, and this network has none of its own")
+    stacks = [stack for i in range(len(model.places)) for stack in model.cell(i).stacks()]
     ours = {id(matrix) for matrix, _ in stacks}
     others = [parameter for parameter in model.parameters() if id(parameter) not in ours]
     return Muon(stacks, _adam(others, rate, recorded), dtype)
@@ -48,15 +48,6 @@ def make_optimiser(
 def _adam(parameters: list[nn.Parameter], rate: float, recorded: bool) -> torch.optim.Adam:
     start = torch.tensor(rate, device=parameters[0].device) if recorded else rate
     return torch.optim.Adam(parameters, lr=start, fused=True, capturable=recorded)
-
-
-def _stacks(model: ByteModel) -> Iterator[tuple[nn.Parameter, int]]:
-    """The trained matrices of the cells, each with the number of matrices that lie one below the other in it."""
-    if isinstance(model, CellNetwork):
-        for i in range(len(model.places)):
-            cell = model.cell(i)
-            for name, matrix in cell.trained().items():
-                yield matrix, 1 if name == "right" else cell.n_gates
 
 
 class Muon(torch.optim.Optimizer):

@@ -74,6 +74,10 @@ class Cell(nn.Module, ABC):
         """The trained matrices by name: ``weight``, or its factors."""
         return {"left": self.left, "right": self.right} if self.rank else {"weight": self.weight}
 
+    def stacks(self) -> list[tuple[nn.Parameter, int]]:
+        """The trained matrices, each with the number of gates whose matrices lie one below the other in it."""
+        return [(self.left, self.n_gates), (self.right, 1)] if self.rank else [(self.weight, self.n_gates)]
+
     def product(self) -> Tensor:
         """``weight``, float [n_gates * H, input_size + H], multiplied out where it has factors; differentiable."""
         return self.left @ self.right if self.rank else self.weight
