@@ -3,7 +3,9 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
+
+from fscompress.errors import FscompressError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -77,19 +79,34 @@ class Later(Generic[Result]):
         """See ``Task``."""
 
 
+class Failed:
+    """A task that raises ``error`` when its turn comes."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def result(self) -> NoReturn:
+        """See ``Task``."""
+        raise self._error
+
+    def cancel(self) -> None:
+        """See ``Task``."""
+
+
 def in_order(
     submitted: Iterable[tuple[Item, Task[Result]]], has_room: Callable[[int], bool], abandon: Callable[[], None]
 ) -> Iterator[tuple[Item, Result]]:
     """Pairs of item and result in the order of submission.
 
     Args:
-        submitted: submits a task whenever it is asked for the next one.
+        submitted: submits a task whenever it is asked for the next one.  A FscompressError of its own takes its turn
+            behind the results of what it submitted, so that a damaged file gives as much with many threads as with one.
         has_room: of the number of tasks whose results wait here; False: no other is submitted before one is taken.
         abandon: called on any exit before the end, so that workers stop soon.
     """
     waiting: deque[tuple[Item, Task[Result]]] = deque()
     try:
-        for pair in submitted:
+        for pair in _and_failure(submitted):
             waiting.append(pair)
             while waiting and not has_room(len(waiting)):
                 yield _first(waiting)
@@ -100,6 +117,14 @@ def in_order(
             abandon()
         for _, task in waiting:
             task.cancel()
+
+
+def _and_failure(submitted: Iterable[tuple[Item, Task[Result]]]) -> Iterator[tuple[Item | Any, Task[Result]]]:
+    """``submitted``, and the error on purpose that ended it, if any, as the last task."""
+    try:
+        yield from submitted
+    except FscompressError as error:
+        yield None, Failed(error)
 
 
 def _first(waiting: deque[tuple[Item, Task[Result]]]) -> tuple[Item, Result]:

@@ -383,6 +383,18 @@ def test_a_damaged_block_among_many(threads: int) -> None:
         data[at] ^= 4
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_a_damaged_record_among_many_costs_no_block_before_it(threads: int) -> None:
+    plain = text(12 * BLOCK)
+    data = bytearray(encode(plain, block_log2=10, threads=2))
+    heads = [head for head in skim(io.BytesIO(data)) if isinstance(head, BlockInfo)]
+    data[heads[7].offset] ^= 4
+    target = io.BytesIO()
+    with pytest.raises(DamagedError, match=rf"offset {heads[7].offset}\)"):
+        decode_stream(io.BytesIO(data), target, find_tiny, options_of(threads=threads))
+    assert target.getvalue() == plain[: 7 * BLOCK]
+
+
 class PlannedError(Exception):
     """Ours."""
 

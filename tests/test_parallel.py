@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from fscompress.errors import DamagedError
 from fscompress.parallel import Cancel, Cancelled, Done, in_order
 
 
@@ -88,6 +89,23 @@ def test_the_items_fail(threads: int) -> None:
 
     with pytest.raises(PlannedError):
         list(ordered_map(lambda i: i, items(), threads, Cancel()))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 9])
+def test_what_was_submitted_before_the_items_fail_on_purpose_comes_first(threads: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise DamagedError("cut short")
+
+    def work(i: int) -> int:
+        time.sleep(0.01)
+        return i
+
+    results: list[int] = []
+    with pytest.raises(DamagedError, match="cut short"):
+        for result in ordered_map(work, items(), threads, Cancel()):
+            results.append(result)
+    assert results == list(range(5))
 
 
 @pytest.mark.parametrize("threads", [2, 4])
