@@ -3,6 +3,7 @@
 | level | coding | for |
 |---|---|---|
 | fast | the network alone, many lanes | speed |
+| light | network and a smaller mixer, four lanes | code, data and prose in half of normal's time |
 | normal | network and mixer | everything |
 | best | network or networks, all contexts, few lanes, large tables | size |
 | bulk | the network alone, thousands of lanes | speed on a GPU |
@@ -15,7 +16,7 @@ from fscompress.container import SCHEME_MIXED, SCHEME_NETWORK, Rule, broken
 from fscompress.engine import Engine
 from fscompress.errors import RefusedError
 from fscompress.lanes import bulk_lanes_for, lanes_for
-from fscompress.mixer import BEST, NORMAL, Mixer, MixerSettings, priors_of, settings_for
+from fscompress.mixer import BEST, LIGHT, NORMAL, Mixer, MixerSettings, priors_of, settings_for
 from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
 
 
@@ -45,6 +46,7 @@ class Plan:
 
 LEVELS = {
     "fast": Level("fast", 19, None),  # 512 KiB: two cores share a text of 1 MB, and lanes cost nothing extra
+    "light": Level("light", 20, LIGHT),
     "normal": Level("normal", 22, NORMAL),
     "best": Level("best", 24, BEST),
     "bulk": Level("bulk", 24, None, bulk=True),  # 16 MiB in 4096 lanes

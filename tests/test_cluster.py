@@ -60,7 +60,7 @@ def encode_on(executor: ClusterExecutor, plain: bytes, models: Any, level: str =
     return target.getvalue()
 
 
-@pytest.mark.parametrize(("level", "n_models"), [("fast", 1), ("normal", 1), ("best", 2)])
+@pytest.mark.parametrize(("level", "n_models"), [("fast", 1), ("light", 1), ("normal", 1), ("best", 2)])
 def test_the_bytes_are_those_of_one_machine(cluster: ClusterExecutor, level: str, n_models: int) -> None:
     plain, models = text(3 * BLOCK) + noise(BLOCK) + text(BLOCK + 9, 300), [tiny(), other()][:n_models]
     expected = encode(plain, models, level, block_log2=10)

@@ -96,7 +96,7 @@ def test_the_reference_engine_writes_the_same_under_a_mixer(level: str, n_models
 def test_better_levels_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(levels, "bulk_lanes_for", lambda n_bytes: 256)
     plain = text(6000)
-    sizes = [len(encode(plain, level=level)) for level in ("bulk", "fast", "normal", "best")]
+    sizes = [len(encode(plain, level=level)) for level in ("bulk", "fast", "light", "normal", "best")]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > sizes[-1]
 

@@ -6,7 +6,7 @@ from fscompress.container import SCHEME_MIXED, SCHEME_NETWORK
 from fscompress.container.layout import MAX_LANES
 from fscompress.errors import DamagedError, RefusedError
 from fscompress.levels import DEFAULT_LEVEL, LEVELS, Level, Plan, level, n_networks, plan, predictor
-from fscompress.mixer import BEST, NORMAL, MixerSettings
+from fscompress.mixer import BEST, LIGHT, NORMAL, MixerSettings
 from fscompress.predictor import MixingPredictor, NetworkPredictor
 from tests.helpers import blank_plan, cpu, tiny
 
@@ -16,14 +16,14 @@ mixing_level = pytest.mark.parametrize("name", [name for name, one in LEVELS.ite
 
 
 def test_names() -> None:
-    assert [*LEVELS] == ["fast", "normal", "best", "bulk"]
+    assert [*LEVELS] == ["fast", "light", "normal", "best", "bulk"]
     assert all(level(name) is one and one.name == name for name, one in LEVELS.items())
     assert DEFAULT_LEVEL in LEVELS
 
 
 @pytest.mark.parametrize("name", ["", "Best", "fastest", "1"])
 def test_an_unknown_level_is_refused_with_those_that_exist(name: str) -> None:
-    with pytest.raises(RefusedError, match=rf"unknown level '{name}' \(known: fast, normal, best, bulk\)"):
+    with pytest.raises(RefusedError, match=rf"unknown level '{name}' \(known: fast, light, normal, best, bulk\)"):
         level(name)
 
 
@@ -56,9 +56,9 @@ def test_plans_do_not_know_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_plans_of_the_default_sizes() -> None:
     """What blocks of 4 MiB get; a change here changes what encoders write."""
-    assert [plan(one, 1 << 22, 1).lanes for one in LEVELS.values()] == [64, 4, 1, 1024]
-    assert [one.mixing for one in LEVELS.values()] == [None, NORMAL, BEST, None]
-    assert [one.block_log2 for one in LEVELS.values()] == [19, 22, 24, 24]
+    assert [plan(one, 1 << 22, 1).lanes for one in LEVELS.values()] == [64, 4, 4, 1, 1024]
+    assert [one.mixing for one in LEVELS.values()] == [None, LIGHT, NORMAL, BEST, None]
+    assert [one.block_log2 for one in LEVELS.values()] == [19, 20, 22, 24, 24]
 
 
 @mixing_level

@@ -12,7 +12,7 @@ from fscompress.container import SCHEME_MIXED, CodedBlock
 from fscompress.engine import Engine
 from fscompress.lanes import active_lanes, to_rows
 from fscompress.levels import Plan, predictor
-from fscompress.mixer import BEST, NORMAL, Mixer, MixerSettings, priors_of, settings_for
+from fscompress.mixer import BEST, LIGHT, NORMAL, Mixer, MixerSettings, priors_of, settings_for
 from fscompress.mixer.kernels import learn
 from fscompress.mixer.reference import ReferenceMixer
 from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
@@ -61,7 +61,7 @@ def decisions(one: Predictor, plain: bytes, lanes: int) -> list[int]:
 
 @pytest.mark.parametrize("lanes", [1, 3, 16])
 @pytest.mark.parametrize("n_networks", [1, 2])
-@pytest.mark.parametrize("level", [NORMAL, BEST])
+@pytest.mark.parametrize("level", [LIGHT, NORMAL, BEST])
 def test_equals_separate_calls(level: int, n_networks: int, lanes: int) -> None:
     for plain in (text(601), text(16), noise(47), text(300) * 2):
         settings = replace(settings_for(level, len(plain), n_networks), lanes=lanes)
@@ -115,7 +115,7 @@ def test_mixing_gains_on_repetition_and_loses_little_on_noise() -> None:
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 16, 33, 91, 4096])
-@pytest.mark.parametrize("level", [NORMAL, BEST])
+@pytest.mark.parametrize("level", [LIGHT, NORMAL, BEST])
 def test_blocks_in_any_lanes(level: int, lanes: int) -> None:
     plain = text(91) if lanes <= 91 else text(4500)
     settings = MixerSettings(level, lanes, 1, 6, 8, settings_for(level, 1, 1).contexts, settings_for(level, 1, 1).sets)

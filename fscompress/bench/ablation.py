@@ -122,7 +122,7 @@ def ablate(
         RefusedError: the level has no mixer.
     """
     if chosen.mixing is None:
-        raise RefusedError(f"level '{chosen.name}' has no mixer to take parts from; choose normal or best")
+        raise RefusedError(f"level '{chosen.name}' has no mixer to take parts from; choose light, normal or best")
     known = [[_known(plain, chosen, engine) for plain in blocks(data, chosen)] for data in files]
     losses: list[Loss] = []
     for variant in variants(settings_for(chosen.mixing, len(files[0]), 1)):

@@ -46,9 +46,10 @@ def encode(
     Without a FILE, or with -, stdin is encoded to stdout. Of exactly two words the second is OUTPUT if it ends in .fsc
     and the first does not; all other words are inputs. -f overwrites FILE.fsc and what -o names, but no other OUTPUT.
 
-    Level fast codes with the network alone; normal mixes it with what the file itself has shown so far; best does so
-    with more contexts and memory, more slowly. Level bulk is level fast in thousands of lanes, for --engine cuda and
-    large files: somewhat larger, and any engine decodes it.
+    Level fast codes with the network alone, which knows English text and little else; normal mixes it with what the
+    file itself has shown so far; light does so with fewer contexts and in four lanes, twice as fast; best with more
+    contexts and memory, more slowly. Level bulk is level fast in thousands of lanes, for --engine cuda and large files:
+    somewhat larger, and any engine decodes it.
     """
     jobs = encode_jobs(words, Destination(output, to_stdout))
     names = names or (store.DEFAULT,)

@@ -12,7 +12,7 @@ from fscompress.cli.console import Console
 Command = Callable[..., Any]
 
 ENGINES = ("auto", "cpu", "cuda", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
-MEASURED_LEVELS = ("fast", "normal", "best")  # by benches that are not told which
+MEASURED_LEVELS = ("fast", "light", "normal", "best")  # by benches that are not told which
 LEVELS = (*MEASURED_LEVELS, "bulk")  # fscompress.levels.LEVELS, repeated likewise
 
 

@@ -9,11 +9,12 @@ slowly), ``priors`` (initial state).
 
 from fscompress.mixer.mixer import Mixer
 from fscompress.mixer.priors import Priors, blank_priors, priors_of, stored_priors
-from fscompress.mixer.settings import BEST, LEVELS, NORMAL, PACKED_BYTES, MixerSettings, settings_for
+from fscompress.mixer.settings import BEST, LEVELS, LIGHT, NORMAL, PACKED_BYTES, MixerSettings, settings_for
 
 __all__ = [
     "BEST",
     "LEVELS",
+    "LIGHT",
     "NORMAL",
     "PACKED_BYTES",
     "Mixer",

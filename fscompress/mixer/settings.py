@@ -16,9 +16,9 @@ PACKED_BYTES = 12
 BUCKET_BYTES = 64  # of the table of contexts
 SSE_BYTES = 264  # of a context in both SSE stages: twice 33 entries of 32 bits
 
-NORMAL, BEST = 1, 2
+LIGHT, NORMAL, BEST = 1, 2, 3
 BLANK_PRIORS, STORED_PRIORS = 0, 1
-LEVELS = {"normal": NORMAL, "best": BEST}
+LEVELS = {"light": LIGHT, "normal": NORMAL, "best": BEST}
 
 
 @dataclass(frozen=True)
@@ -116,18 +116,40 @@ def mask(*ids: int) -> int:
 
 ALL_CONTEXTS = (1 << 32) - 1
 ALL_SETS = 255
-NORMAL_RATE, BEST_RATE = 40, 32  # short files like it high, long prose low
 SPARED = mask(4, 13, 19, 21, 22, 24, 28, 30)  # what level normal goes without: the least useful by ``bench --ablation``
+LIGHT_CONTEXTS = mask(3, 6, 10, 11, 12, 14, 16, 20, 29, MATCH_BIT)  # added one by one, each time the most useful
+LIGHT_SETS = mask(SET_MATCH, SET_BYTE1, SET_NETWORK, SET_CLASSES)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How a level's settings follow from a block's length: docs/BENCH.md, "Lanes"."""
+
+    rate: int  # short files like it high, long prose low
+    contexts: int
+    sets: int
+    lane_log2: int  # a lane for each 2^lane_log2 bytes,
+    most_lanes: int  # at most so many
+    table_more: int  # log2 of the buckets a byte,
+    table_most: int  # and of them all
+
+
+_RULES = {
+    LIGHT: _Rule(48, LIGHT_CONTEXTS, LIGHT_SETS, 15, 4, 1, 20),
+    NORMAL: _Rule(40, ALL_CONTEXTS - SPARED, ALL_SETS, 20, MAX_LANES, 2, 21),
+    BEST: _Rule(32, ALL_CONTEXTS, ALL_SETS, 24, 1, 3, 22),
+}
 
 
 def settings_for(level: int, n_bytes: int, n_networks: int) -> MixerSettings:
     """The level's settings for a block of ``n_bytes``."""
-    log2 = max(n_bytes, 1).bit_length()
-    sets = ALL_SETS if n_networks else ALL_SETS - mask(SET_NETWORK)
-    sse_log2 = min(16, max(8, log2 - 2))
-    if level == BEST:
-        table_log2 = min(22, max(6, log2 + 3))
-        return MixerSettings(BEST_RATE, 1, n_networks, table_log2, sse_log2, ALL_CONTEXTS, sets)
-    lanes = max(1, n_bytes >> 20)  # of a block of 4 MiB at most; docs/BENCH.md, "Lanes"
-    table_log2 = min(21, max(6, log2 + 2))
-    return MixerSettings(NORMAL_RATE, lanes, n_networks, table_log2, sse_log2, ALL_CONTEXTS - SPARED, sets)
+    rule, log2 = _RULES[level], max(n_bytes, 1).bit_length()
+    return MixerSettings(
+        rate=rule.rate,
+        lanes=min(max(n_bytes >> rule.lane_log2, 1), rule.most_lanes),
+        n_networks=n_networks,
+        table_log2=min(max(log2 + rule.table_more, 6), rule.table_most),
+        sse_log2=min(max(log2 - 2, 8), 16),
+        contexts=rule.contexts,
+        sets=rule.sets if n_networks else rule.sets & ~mask(SET_NETWORK),
+    )

@@ -228,7 +228,7 @@ def test_scaling_prints_what_is_done_at_ctrl_c(installed: Path, here: Path, monk
     result = invoke("--scaling", "a.txt", "--into", "a.md")
     assert result.exit_code == 130
     assert Path("a.md").read_text() == "<!-- fscompress bench scaling -->\n<!-- end -->\n"
-    assert [line.split()[0] for line in result.stdout.splitlines()[-2:]] == ["fast", "normal"]
+    assert [line.split()[0] for line in result.stdout.splitlines()[-3:]] == ["fast", "light", "normal"]
 
 
 @pytest.mark.parametrize("mode", ["curve", "lanes"])
@@ -261,7 +261,8 @@ def check_ablation(report: Any) -> None:
 
 
 def check_curve(report: Any) -> None:
-    assert [(row["level"], row["n_plain"]) for row in report] == [("fast", 600), ("normal", 600), ("best", 600)]
+    levels = ["fast", "light", "normal", "best"]
+    assert [(row["level"], row["n_plain"]) for row in report] == [(name, 600) for name in levels]
     assert all(row["so_far"] == row["here"] > 0 for row in report)
 
 

@@ -14,7 +14,7 @@ from fscompress.container import Reader, Rule, Writer, layout
 from fscompress.container.layout import Fields
 from fscompress.mixer import MixerSettings, tables
 from fscompress.mixer.priors import STORED
-from fscompress.mixer.settings import SET_ROWS, settings_for
+from fscompress.mixer.settings import NORMAL, SET_ROWS, settings_for
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "FORMAT.md").read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def test_limits_of_mixer_parameters(name: str) -> None:
     assert limits
     low, high = int(limits[2]), (1 << 32) - 1 if limits[4] else int(limits[3])
     also = {0} if limits[1] else set()
-    settings, at = settings_for(1, 1000, 1).pack(), layout.MIXED.offset(name)
+    settings, at = settings_for(NORMAL, 1000, 1).pack(), layout.MIXED.offset(name)
     size = 4 if name == "contexts" else 1
     for value in {0, low - 1, low, high, min(high + 1, (1 << 8 * size) - 1)}:
         packed = settings[:at] + value.to_bytes(size, "little") + settings[at + size :]

@@ -199,6 +199,9 @@ def accepted() -> list[Accepted]:
             "stored-normal", encode(TEXT, level="normal", block_log2=22), TEXT, "level normal as written", 22, "normal"
         ),
         Accepted(
+            "stored-light", encode(TEXT, level="light", block_log2=20), TEXT, "level light as written", 20, "light"
+        ),
+        Accepted(
             "stored-best",
             encode(LONG[:1130], models, "best", block_log2=10),
             LONG[:1130],

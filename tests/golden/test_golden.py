@@ -27,7 +27,7 @@ SLOW = pytest.mark.slow  # a canary for each file, on the CPU where there is no 
 RULES = {rule.code: rule for rule in Rule}
 accepted = pytest.mark.parametrize("entry", MANIFEST["accept"], ids=lambda entry: entry["name"])
 rejected = pytest.mark.parametrize("entry", MANIFEST["reject"], ids=lambda entry: entry["name"])
-STORED_NAMES = {"stored-short", "stored-normal", "stored-best"}
+STORED_NAMES = {"stored-short", "stored-light", "stored-normal", "stored-best"}
 Find = Callable[[bytes, str], IntegerModel]
 
 
@@ -72,7 +72,7 @@ def test_what_is_frozen_stays_as_it_is() -> None:
     names = [name for _, name in listed]
     assert {"../tiny.safetensors", "../other.safetensors", "../../../fscompress/mixer/priors.safetensors"} <= set(names)
     counts = Counter(name.split("/")[0] for name in names)
-    assert [counts[kind] for kind in ("accept", "reject", "models")] == [21, 49, 26]
+    assert [counts[kind] for kind in ("accept", "reject", "models")] == [22, 49, 26]
     assert not [name for name in names if name.split("/")[1].startswith(("r04-", "r14-", "m04-"))]
 
 
@@ -152,6 +152,7 @@ def test_what_the_files_cover() -> None:
         "both-schemes": 2,
         "two-models-in-turn": 3,
         "stored-short": 1,
+        "stored-light": 1,
         "stored-normal": 1,
         "stored-best": 2,
     }
@@ -160,7 +161,7 @@ def test_what_the_files_cover() -> None:
     assert schemes["two-models-in-turn"] == [1, 0, 1]
     mixers = {name: [MixerSettings.unpack(b.parameters) for b in found if b.scheme] for name, found in coded.items()}
     assert {name for name, found in mixers.items() if any(m.priors for m in found)} == STORED_NAMES
-    assert len({m.rate for found in mixers.values() for m in found}) == 2
+    assert len({m.rate for found in mixers.values() for m in found}) == 3
     assert [m.n_networks for m in mixers["two-models-in-turn"]] == [2, 1]
     assert mixers["mixed-lanes"][0].context_ids == tuple(range(31))
     assert (mixers["mixed-plain"][0].match, mixers["mixed-plain"][0].sse_log2) == (False, 0)

@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fscompress.mixer import BEST, NORMAL, Mixer, MixerSettings, blank_priors, priors_of, settings_for, stored_priors
+from fscompress.mixer import (
+    BEST,
+    LIGHT,
+    NORMAL,
+    Mixer,
+    MixerSettings,
+    blank_priors,
+    priors_of,
+    settings_for,
+    stored_priors,
+)
 from fscompress.mixer.mixer import n_inputs
 from fscompress.mixer.priors import TRAINED_START
 from fscompress.mixer.reference import ReferenceMixer
@@ -14,7 +24,7 @@ from fscompress.mixer.settings import SET_BYTE2, SET_NODE, SET_ROWS, SET_WORD, m
 FIRST = settings_for(NORMAL, 1000, 1)
 
 
-@pytest.mark.parametrize("level", [NORMAL, BEST])
+@pytest.mark.parametrize("level", [LIGHT, NORMAL, BEST])
 @pytest.mark.parametrize("n_networks", [1, 2, 4])
 def test_levels_have_stored_weights(level: int, n_networks: int) -> None:
     settings = settings_for(level, 1000, n_networks)
@@ -28,7 +38,7 @@ def test_levels_have_stored_weights(level: int, n_networks: int) -> None:
         assert not np.array_equal(rows, np.broadcast_to(blank.set_rows[number], rows.shape))
 
 
-@pytest.mark.parametrize("level", [NORMAL, BEST])
+@pytest.mark.parametrize("level", [LIGHT, NORMAL, BEST])
 @pytest.mark.parametrize("sets", [1 << number for number in range(8)] + [255, mask(SET_BYTE2, SET_WORD)])
 def test_every_choice_of_sets_has_rows(level: int, sets: int) -> None:
     """Any parameters must decode."""

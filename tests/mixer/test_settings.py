@@ -2,11 +2,11 @@
 
 import pytest
 
-from fscompress.mixer.settings import BEST, NORMAL, MixerSettings, settings_for
+from fscompress.mixer.settings import BEST, LIGHT, NORMAL, MixerSettings, settings_for
 from fscompress.mixer.tables import _E_STEP, SQUASH, STRETCH, STRETCH_LIMIT, e_step
 
 
-@pytest.mark.parametrize("level", [NORMAL, BEST])
+@pytest.mark.parametrize("level", [LIGHT, NORMAL, BEST])
 @pytest.mark.parametrize("n_bytes", [1, 20_000, 350_000, 10_000_000, 1 << 30])
 def test_settings_survive_packing(level, n_bytes):
     settings = settings_for(level, n_bytes, 1)
