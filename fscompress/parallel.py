@@ -3,7 +3,8 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from concurrent.futures import Future
+from typing import Any, Generic, Protocol, TypeVar
 
 from fscompress.errors import FscompressError
 
@@ -79,20 +80,6 @@ class Later(Generic[Result]):
         """See ``Task``."""
 
 
-class Failed:
-    """A task that raises ``error`` when its turn comes."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def result(self) -> NoReturn:
-        """See ``Task``."""
-        raise self._error
-
-    def cancel(self) -> None:
-        """See ``Task``."""
-
-
 def in_order(
     submitted: Iterable[tuple[Item, Task[Result]]], has_room: Callable[[int], bool], abandon: Callable[[], None]
 ) -> Iterator[tuple[Item, Result]]:
@@ -124,7 +111,9 @@ def _and_failure(submitted: Iterable[tuple[Item, Task[Result]]]) -> Iterator[tup
     try:
         yield from submitted
     except FscompressError as error:
-        yield None, Failed(error)
+        failed: Future[Result] = Future()
+        failed.set_exception(error)
+        yield None, failed
 
 
 def _first(waiting: deque[tuple[Item, Task[Result]]]) -> tuple[Item, Result]:
