@@ -108,6 +108,15 @@ def test_low_rank_and_sparse() -> None:
     assert (result.exit_code, result.stderr) == (1, "fscompress: initial weights are of a network of another shape\n")
 
 
+def test_dropout_goes_with_weights_trained_without_it() -> None:
+    assert trained("a", "--slow", "7").exit_code == 0
+    result = trained("b", "--slow", "7", "--dropout", "0.25", "--init", "a/best.safetensors")
+    assert result.exit_code == 0, result.stderr
+    assert read_checkpoint(Path("a/best.safetensors")).model.dropout == 0.0
+    assert read_checkpoint(Path("b/best.safetensors")).model.dropout == 0.25
+    assert run("train", "text", "--dropout", "1").exit_code == 2
+
+
 def test_an_ensemble_of_integer_models_is_refused(installed: Path) -> None:
     result = run("eval", "text", "--model", "default", "--model", "default")
     assert result.exit_code == 1
