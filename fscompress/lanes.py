@@ -1,24 +1,23 @@
 """How a block is cut into lanes (docs/FORMAT.md, "Lanes"): bytes [n] to rows [steps, S] and back."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
-
-BYTES_PER_LANE = 1 << 14
-MAX_LANES = 64
-BULK_BYTES_PER_LANE = 1 << 12
-BULK_MAX_LANES = 4096  # the most that a block may have
 
 U8 = npt.NDArray[np.uint8]
 
 
-def lanes_for(n_bytes: int) -> int:
-    """Lanes of a block: one for each 16 KiB, 1 to 64.  A rule of the length alone, never of the machine."""
-    return min(max(n_bytes // BYTES_PER_LANE, 1), MAX_LANES)
+@dataclass(frozen=True)
+class LaneRule:
+    """How many lanes a block has: one for each so many bytes, and one at least.  The machine never decides."""
 
+    bytes_per_lane: int
+    most: int
 
-def bulk_lanes_for(n_bytes: int) -> int:
-    """The same for devices that want thousands of rows: one for each 4 KiB, 1 to 4096."""
-    return min(max(n_bytes // BULK_BYTES_PER_LANE, 1), BULK_MAX_LANES)
+    def lanes(self, n_bytes: int) -> int:
+        """Lanes of a block of ``n_bytes``: 1..most, and no more than it has bytes, unless it has none."""
+        return min(max(n_bytes // self.bytes_per_lane, 1), self.most)
 
 
 def lane_lengths(n_bytes: int, lanes: int) -> list[int]:

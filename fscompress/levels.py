@@ -15,19 +15,23 @@ from dataclasses import dataclass
 from fscompress.container import SCHEME_MIXED, SCHEME_NETWORK, Rule, broken
 from fscompress.engine import Engine
 from fscompress.errors import RefusedError
-from fscompress.lanes import bulk_lanes_for, lanes_for
+from fscompress.lanes import LaneRule
 from fscompress.mixer import BEST, LIGHT, NORMAL, Mixer, MixerSettings, priors_of, settings_for
 from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
 
 
 @dataclass(frozen=True)
 class Level:
-    """A named choice; ``mixing`` is the mixer's level, None for the network alone, then ``bulk`` has more lanes."""
+    """A named choice: how long blocks are, and the mixer's level or, for the network alone, the rule of its lanes."""
 
     name: str
     block_log2: int
-    mixing: int | None
-    bulk: bool = False
+    coding: int | LaneRule
+
+    @property
+    def mixing(self) -> int | None:
+        """The mixer's level; None for the network alone."""
+        return None if isinstance(self.coding, LaneRule) else self.coding
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,11 @@ class Plan:
 
 
 LEVELS = {
-    "fast": Level("fast", 19, None),  # 512 KiB: two cores share a text of 1 MB, and lanes cost nothing extra
+    "fast": Level("fast", 19, LaneRule(1 << 14, 64)),  # 512 KiB: two cores share a text of 1 MB, and lanes are free
     "light": Level("light", 20, LIGHT),
     "normal": Level("normal", 22, NORMAL),
     "best": Level("best", 24, BEST),
-    "bulk": Level("bulk", 24, None, bulk=True),  # 16 MiB in 4096 lanes
+    "bulk": Level("bulk", 24, LaneRule(1 << 12, 4096)),  # for devices that want thousands of rows
 }
 DEFAULT_LEVEL = "normal"
 
@@ -64,9 +68,9 @@ def level(name: str) -> Level:
 
 def plan(chosen: Level, n_bytes: int, n_networks: int) -> Plan:
     """The plan of a block of ``n_bytes``."""
-    if chosen.mixing is None:
-        return Plan(SCHEME_NETWORK, (bulk_lanes_for if chosen.bulk else lanes_for)(n_bytes), bytes(12))
-    settings = settings_for(chosen.mixing, n_bytes, n_networks)
+    if isinstance(chosen.coding, LaneRule):
+        return Plan(SCHEME_NETWORK, chosen.coding.lanes(n_bytes), bytes(12))
+    settings = settings_for(chosen.coding, n_bytes, n_networks)
     return Plan(SCHEME_MIXED, settings.lanes, settings.pack())
 
 

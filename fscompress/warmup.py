@@ -9,10 +9,10 @@ import zlib
 from fscompress.blocks import decode_block, encode_block
 from fscompress.container import SCHEME_NETWORK, CodedBlock
 from fscompress.engine import EnginePool, IntegerModel
-from fscompress.lanes import MAX_LANES
 from fscompress.levels import LEVELS, Plan, plan, predictor
 
-_PLAIN = b"text " * 30  # of 64 lanes, some end before the others
+_PLAIN = b"text " * 30
+_MANY_LANES = 64  # level fast's, of which some end here before the others
 
 
 def compile_kernels(model: IntegerModel) -> None:
@@ -25,7 +25,7 @@ def compile_kernels(model: IntegerModel) -> None:
 
 def _many_lanes() -> Plan:
     """Has kernels of its own in the network on some processors, none in a mixer."""
-    return Plan(SCHEME_NETWORK, MAX_LANES, bytes(12))
+    return Plan(SCHEME_NETWORK, _MANY_LANES, bytes(12))
 
 
 def _code(planned: Plan, pool: EnginePool) -> None:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fscompress import lanes, levels
+from fscompress import levels
 from fscompress.codec import CodingOptions, decode_stream, encode_stream
 from fscompress.container import BlockInfo, CodedBlock, ModelRecord, RawBlock, Reader, skim
 from fscompress.engine import IntegerModel
 from fscompress.engine.model_file import parse_model
 from fscompress.errors import DamagedError, EngineError, FscompressError, ModelNotFoundError, RefusedError
+from fscompress.lanes import LaneRule
 from tests.golden import make
 from tests.helpers import TINY, blank_plan, decode, encode, find_either, find_tiny, noise, other, text, tiny
 
@@ -39,7 +40,7 @@ SAMPLES = {
 def many_lanes() -> Iterator[None]:
     """Small blocks in many lanes, for speed; the golden files have the encoder's own choice."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(levels, "lanes_for", lambda n_bytes: min(max(n_bytes // 8, 1), 64))
+        patch.setitem(levels.LEVELS, "fast", replace(levels.LEVELS["fast"], coding=LaneRule(8, 64)))
         yield
 
 
@@ -94,7 +95,7 @@ def test_the_reference_engine_writes_the_same_under_a_mixer(level: str, n_models
 
 
 def test_better_levels_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(levels, "bulk_lanes_for", lambda n_bytes: 256)
+    monkeypatch.setitem(levels.LEVELS, "bulk", replace(levels.LEVELS["bulk"], coding=LaneRule(20, 256)))
     plain = text(6000)
     sizes = [len(encode(plain, level=level)) for level in ("bulk", "fast", "light", "normal", "best")]
     assert sizes == sorted(sizes, reverse=True)
@@ -188,8 +189,7 @@ def test_block_boundaries(n: int) -> None:
 
 
 def test_lanes_are_those_of_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "lanes_for" in vars(levels)
-    monkeypatch.setattr(levels, "lanes_for", lambda n_bytes: lanes.lanes_for(64 * n_bytes))
+    monkeypatch.setitem(levels.LEVELS, "fast", replace(levels.LEVELS["fast"], coding=LaneRule(256, 64)))
     plain = text(2500)
     data = encode(plain)
     (block,) = [head for head in skim(io.BytesIO(data)) if isinstance(head, BlockInfo)]

@@ -3,18 +3,7 @@
 import numpy as np
 import pytest
 
-from fscompress.container import layout
-from fscompress.lanes import (
-    BULK_MAX_LANES,
-    BYTES_PER_LANE,
-    MAX_LANES,
-    active_lanes,
-    bulk_lanes_for,
-    from_rows,
-    lane_lengths,
-    lanes_for,
-    to_rows,
-)
+from fscompress.lanes import LaneRule, active_lanes, from_rows, lane_lengths, to_rows
 from tests.helpers import noise
 
 LONGER = [(1000, 7), (1000, 64), (4096, 4096), (9999, 100)]
@@ -48,17 +37,12 @@ def test_active_lanes_are_those_that_have_a_byte() -> None:
 
 @pytest.mark.parametrize(
     ("n_bytes", "lanes"),
-    [(1, 1), (16383, 1), (16384, 1), (32767, 1), (32768, 2), (1 << 19, 32), (1 << 20, 64), (1 << 30, 64)],
+    [(0, 1), (1, 1), (16383, 1), (32767, 1), (32768, 2), (1 << 19, 32), (1 << 20, 64)],
 )
-def test_lanes_for(n_bytes: int, lanes: int) -> None:
-    assert lanes_for(n_bytes) == lanes
+def test_a_rule_of_lanes(n_bytes: int, lanes: int) -> None:
+    assert LaneRule(1 << 14, 64).lanes(n_bytes) == lanes
 
 
-@pytest.mark.parametrize(("n_bytes", "lanes"), [(1, 1), (8191, 1), (8192, 2), (1 << 24, 4096), (1 << 30, 4096)])
-def test_bulk_lanes_for(n_bytes: int, lanes: int) -> None:
-    assert bulk_lanes_for(n_bytes) == lanes
-
-
-def test_lanes_never_exceed_what_the_format_allows() -> None:
-    assert MAX_LANES <= BULK_MAX_LANES <= layout.MAX_LANES
-    assert all(1 <= lanes_for(n) <= n for n in (*range(1, 100), BYTES_PER_LANE, 1 << 20))
+def test_a_rule_never_asks_for_more_lanes_than_bytes() -> None:
+    for n_bytes in range(1, 100):
+        assert all(1 <= LaneRule(each, 64).lanes(n_bytes) <= n_bytes for each in (1, 7, 64))

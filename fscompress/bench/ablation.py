@@ -10,7 +10,7 @@ from fscompress.bench.blocks import blocks
 from fscompress.bench.decisions import Steps, decisions, mixed_cost, network_cost
 from fscompress.engine import Engine
 from fscompress.errors import RefusedError
-from fscompress.levels import Level, plan
+from fscompress.levels import LEVELS, Level, plan
 from fscompress.mixer import MixerSettings, settings_for
 from fscompress.mixer.settings import BLANK_PRIORS, MATCH_BIT, SET_MATCH, SET_NETWORK, mask
 
@@ -122,7 +122,8 @@ def ablate(
         RefusedError: the level has no mixer.
     """
     if chosen.mixing is None:
-        raise RefusedError(f"level '{chosen.name}' has no mixer to take parts from; choose light, normal or best")
+        mixing = ", ".join(name for name, each in LEVELS.items() if each.mixing is not None)
+        raise RefusedError(f"level '{chosen.name}' has no mixer to take parts from (that have: {mixing})")
     known = [[_known(plain, chosen, engine) for plain in blocks(data, chosen)] for data in files]
     losses: list[Loss] = []
     for variant in variants(settings_for(chosen.mixing, len(files[0]), 1)):

@@ -5,6 +5,8 @@ The rules read the level and the block's length only, never the machine, so ever
 
 from dataclasses import dataclass
 
+from fscompress.lanes import LaneRule
+
 SET_MATCH, SET_NODE, SET_BYTE1, SET_ORDER, SET_NETWORK, SET_BYTE2, SET_CLASSES, SET_WORD = range(8)
 SET_ROWS = (64, 256, 2048, 64, 288, 2048, 2048, 128)
 N_CONTEXTS = 31
@@ -128,16 +130,15 @@ class _Rule:
     rate: int  # short files like it high, long prose low
     contexts: int
     sets: int
-    lane_log2: int  # a lane for each 2^lane_log2 bytes,
-    most_lanes: int  # at most so many
+    lanes: LaneRule
     table_more: int  # log2 of the buckets a byte,
     table_most: int  # and of them all
 
 
 _RULES = {
-    LIGHT: _Rule(48, LIGHT_CONTEXTS, LIGHT_SETS, 15, 4, 1, 20),
-    NORMAL: _Rule(40, ALL_CONTEXTS - SPARED, ALL_SETS, 20, MAX_LANES, 2, 21),
-    BEST: _Rule(32, ALL_CONTEXTS, ALL_SETS, 24, 1, 3, 22),
+    LIGHT: _Rule(48, LIGHT_CONTEXTS, LIGHT_SETS, LaneRule(1 << 15, 4), 1, 20),
+    NORMAL: _Rule(40, ALL_CONTEXTS - SPARED, ALL_SETS, LaneRule(1 << 20, MAX_LANES), 2, 21),
+    BEST: _Rule(32, ALL_CONTEXTS, ALL_SETS, LaneRule(1 << 24, 1), 3, 22),
 }
 
 
@@ -146,7 +147,7 @@ def settings_for(level: int, n_bytes: int, n_networks: int) -> MixerSettings:
     rule, log2 = _RULES[level], max(n_bytes, 1).bit_length()
     return MixerSettings(
         rate=rule.rate,
-        lanes=min(max(n_bytes >> rule.lane_log2, 1), rule.most_lanes),
+        lanes=rule.lanes.lanes(n_bytes),
         n_networks=n_networks,
         table_log2=min(max(log2 + rule.table_more, 6), rule.table_most),
         sse_log2=min(max(log2 - 2, 8), 16),

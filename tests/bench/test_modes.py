@@ -33,7 +33,7 @@ from fscompress.mixer.settings import MATCH_BIT, N_CONTEXTS, SET_ROWS
 from tests.helpers import cpu, text, tiny
 
 NORMAL = LEVELS["normal"]
-SMALL_BLOCKS = Level("normal", 9, NORMAL.mixing)
+SMALL_BLOCKS = Level("normal", 9, NORMAL.coding)
 
 
 def invoke(*words: str) -> Result:

@@ -37,7 +37,7 @@ def test_bits_sum_to_the_ideal_length_of_the_level(name: str) -> None:
 
 
 def test_a_long_text_is_cut_into_blocks() -> None:
-    plain, short = text(1100), Level("normal", 9, NORMAL.mixing)
+    plain, short = text(1100), Level("normal", 9, NORMAL.coding)
     found = trace(plain, short, cpu(tiny()))
     assert found.bits.sum() == pytest.approx(8 * ablate([plain], short, cpu(tiny()))[0].total)
     alone = [trace(plain[start : start + 512], short, cpu(tiny())) for start in (0, 512, 1024)]

@@ -4,6 +4,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from fscompress import levels
 from fscompress.container import BlockInfo, End, ModelRecord, skim
 from fscompress.errors import FscompressError
+from fscompress.lanes import LaneRule
 from tests.helpers import GOLDEN, decode, encode, text
 
 NAMES = ["short-text", "seven-lanes", "lane-a-byte", "raw-block", "concatenated", "mixed-normal", "mixed-lanes"]
@@ -26,7 +28,7 @@ coded_names = names.filter(lambda name: name != "raw-block")
 def many_lanes() -> Iterator[None]:
     """Small blocks in many lanes, for speed; the golden files have the encoder's own choice."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(levels, "lanes_for", lambda n_bytes: min(max(n_bytes // 8, 1), 64))
+        patch.setitem(levels.LEVELS, "fast", replace(levels.LEVELS["fast"], coding=LaneRule(8, 64)))
         yield
 
 

@@ -23,8 +23,7 @@ import numpy as np
 from fscompress.blocks import encode_block
 from fscompress.container import SCHEME_NETWORK, Rule, Writer
 from fscompress.engine import IntegerModel
-from fscompress.lanes import lanes_for
-from fscompress.levels import Plan, predictor
+from fscompress.levels import LEVELS, Plan, plan, predictor
 from fscompress.mixer.priors import STORED
 from fscompress.mixer.settings import ALL_CONTEXTS
 from tests.golden import make_recurrent, ratio
@@ -331,7 +330,7 @@ def write(folder: Path, files: list[Accepted] | list[Rejected]) -> list[dict[str
 
 def make_files() -> None:
     """Writes v1/ and its manifest."""
-    assert lanes_for(len(TEXT)) == 1
+    assert plan(LEVELS["fast"], len(TEXT), 1).lanes == 1
     folder = GOLDEN / "v1"
     manifest = {
         "model": hashlib.sha256(TINY.read_bytes()).hexdigest(),
