@@ -13,6 +13,7 @@ from fscompress.container import CodedBlock, Rule, broken
 from fscompress.errors import DamagedError
 from fscompress.lanes import U8, active_lanes, from_rows, to_rows
 from fscompress.predictor import Predictor
+from fscompress.streams import read_up_to
 
 TICK_STEPS = 64
 
@@ -64,12 +65,7 @@ def decode_block(block: CodedBlock, predictor: Predictor, progress: Progress) ->
 
 def cut(source: BinaryIO, n_block: int) -> Iterator[bytes]:
     """Whole blocks from a source that may give fewer bytes than asked for; the last one may be short."""
-    while True:
-        parts, missing = [], n_block
-        while missing and (part := source.read(missing)):
-            parts.append(part)
-            missing -= len(part)
-        if parts:
-            yield b"".join(parts)
-        if missing:
+    while plain := read_up_to(source, n_block):
+        yield plain
+        if len(plain) < n_block:
             return

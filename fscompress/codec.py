@@ -36,6 +36,7 @@ from fscompress.levels import DEFAULT_LEVEL, Plan, level, n_networks, plan, pred
 from fscompress.memory import Budget
 from fscompress.parallel import Cancel, Done, Task, in_order
 from fscompress.settings import DEFAULT_MEMORY
+from fscompress.streams import write_all
 
 MODEL_ID_BYTES = 8
 
@@ -165,7 +166,7 @@ def decode_stream(
                 verifier.check(record)
                 continue
             verifier.update(plain)
-            target.write(plain)
+            write_all(target, plain)
             stats.n_plain += len(plain)
             stats.n_blocks += 1
             stats.n_raw_blocks += isinstance(record, RawBlock)

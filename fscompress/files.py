@@ -2,13 +2,14 @@
 
 In: paths, ``-`` for stdin and stdout.  Out: binary file objects.  Everything is written to a temporary file in the
 target's folder (``temporary.py``) and renamed once the caller is satisfied; a failure or an interruption leaves no
-trace.  Devices and pipes are written as they are.  Knows nothing of formats and models.  Guarded by
-``tests/test_files.py``.
+trace.  Devices, pipes and open descriptors (``/dev/stdout``) are written as they are.  Knows nothing of formats and
+models.  Guarded by ``tests/test_files.py``.
 """
 
 import contextlib
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -18,11 +19,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fscompress.errors import RefusedError
+from fscompress.streams import flush_all, write_all
 from fscompress.temporary import temporary_beside
 
 STANDARD = "-"
 _ZEROS = bytes(1 << 20)
 _COPIED_MODE = 0o777  # never set-user-id and the like
+_MOST_LINKS = 40  # from name to name, as Linux has it
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 
 
@@ -32,6 +35,10 @@ class Output:
 
     file: BinaryIO
     written: Path | None = None
+
+    def write(self, data: bytes) -> None:
+        """Writes all of ``data``."""
+        write_all(self.file, data)
 
 
 @contextmanager
@@ -64,34 +71,44 @@ def check_output(name: str, source: str, force: bool, binary: bool) -> None:
         return
     target = Path(name)
     _refuse_folder(target)
+    if _descriptor(name) is not None:
+        return
     if source != STANDARD and target.exists() and Path(source).exists() and target.samefile(source):
         raise RefusedError(f"{name}: input and output are the same file; give another output")
-    if not force and target.exists() and _is_regular(target):
+    if not force and os.path.lexists(target) and (not target.exists() or _is_regular(target)):
         raise RefusedError(f"{name}: exists already; -f overwrites it")
 
 
 @contextmanager
-def open_output(name: str, source: str = STANDARD, force: bool = False, binary: bool = False) -> Iterator[Output]:
-    """Opens ``name`` for writing, with the arguments of ``check_output``; the file takes mode and mtime of ``source``.
+def open_output(
+    name: str,
+    source: str = STANDARD,
+    force: bool = False,
+    binary: bool = False,
+    status: os.stat_result | None = None,
+) -> Iterator[Output]:
+    """Opens ``name`` for writing, with the arguments of ``check_output``.
 
-    The target appears when the block ends without an exception; otherwise it is as it was before.
+    The target appears when the block ends without an exception; otherwise it is as it was before.  A file takes owner,
+    mode and mtime of the input whose ``status`` is given, if that is a regular file; else it has the user's defaults.
     """
     check_output(name, source, force, binary)
     if name == STANDARD:
         stream = _standard(sys.stdout, "stdout")
         yield Output(stream)
-        stream.flush()
+        flush_all(stream)
         return
-    target = Path(os.path.realpath(name))  # through a link: the file it points to is replaced, not the link
-    if target.exists() and not _is_regular(target):
-        with target.open("wb") as file:
+    descriptor = _descriptor(name)
+    if descriptor is not None or (Path(name).exists() and not _is_regular(Path(name))):
+        with open(name if descriptor is None else descriptor, "wb", closefd=descriptor is None) as file:
             yield Output(file)
         return
+    target = Path(os.path.realpath(name))  # through a link: the file it points to is replaced, not the link
     with temporary_beside(target) as (temporary, descriptor):
         with open(descriptor, "wb", closefd=False) as file:
             yield Output(file, temporary)
             file.flush()
-        _copy_attributes(source, descriptor)
+        _set_attributes(descriptor, status)
         os.fsync(descriptor)
         _publish(temporary, target, force)
         _sync_folder(target.parent)
@@ -102,12 +119,15 @@ def replacing(target: Path) -> Iterator[Path]:
     """An empty file beside ``target`` for libraries that write to a path; it takes the name when the block ends.
 
     It is its owner's alone until then, and gets the user's default mode.  After an exception ``target`` is as it was.
+    Raises RefusedError for a target that cannot be replaced: a device, a pipe.
     """
+    if target.exists() and not _is_regular(target):
+        raise RefusedError(f"{target}: is no file; give the name of one")
     with temporary_beside(target) as (temporary, _):
         yield temporary
         descriptor = os.open(temporary, os.O_RDWR)  # a library may have put another file in its place
         try:
-            _copy_attributes(STANDARD, descriptor)
+            _set_attributes(descriptor, None)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -117,14 +137,14 @@ def replacing(target: Path) -> Iterator[Path]:
 
 def write_zeros(target: BinaryIO, n: int) -> None:
     """Writes ``n`` zeros; where ``target`` is a regular file that ends here, as a hole, which takes no room on disk."""
-    target.flush()
+    flush_all(target)
     if _ends_here(target):
         end = target.tell() + n
         target.truncate(end)
         target.seek(end)
         return
     for start in range(0, n, len(_ZEROS)):
-        target.write(_ZEROS[: n - start])
+        write_all(target, _ZEROS[: n - start])
 
 
 def remove_input(source: str, before: os.stat_result) -> None:
@@ -161,15 +181,43 @@ def _refuse_folder(path: Path) -> None:
         raise RefusedError(f"{path}: is a folder; name a file")
 
 
-def _copy_attributes(source: str, descriptor: int) -> None:
-    """Mode and mtime of a regular input; the user's default mode for a stream."""
-    original = None if source == STANDARD else Path(source).stat()
+def _descriptor(name: str) -> int | None:
+    """The open descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, of this process."""
+    own = re.compile(rf"(/dev/fd|/proc/(self|{os.getpid()})/fd)/([0-9]+)")
+    path = Path(name)
+    for _ in range(_MOST_LINKS):
+        if match := own.fullmatch(str(path)):
+            return int(match[3])
+        if not path.is_symlink():
+            return None
+        path = path.parent / path.readlink()
+    return None
+
+
+def _set_attributes(descriptor: int, original: os.stat_result | None) -> None:
+    """Owner, mode and mtime of a regular input; the user's default mode for a stream."""
     if original is None or not stat.S_ISREG(original.st_mode):
         _change_mode(descriptor, 0o666 & ~_umask())
         return
-    _change_mode(descriptor, stat.S_IMODE(original.st_mode) & _COPIED_MODE)
+    mode = stat.S_IMODE(original.st_mode) & _COPIED_MODE
+    _change_mode(descriptor, mode if _change_owner(descriptor, original) else _for_another_group(mode))
     if os.utime in os.supports_fd:
         os.utime(descriptor, ns=(original.st_atime_ns, original.st_mtime_ns))
+
+
+def _change_owner(descriptor: int, original: os.stat_result) -> bool:
+    """Owner and group as far as this user may; whether the group is the original's."""
+    if hasattr(os, "fchown"):
+        for owner, group in ((original.st_uid, -1), (-1, original.st_gid)):
+            with contextlib.suppress(OSError):
+                os.fchown(descriptor, owner, group)
+    return os.fstat(descriptor).st_gid == original.st_gid
+
+
+def _for_another_group(mode: int) -> int:
+    """A mode that lets no group do what the original's group and all others might not."""
+    common = mode >> 3 & mode & 0o7
+    return mode & 0o700 | common << 3 | common
 
 
 def _change_mode(descriptor: int, mode: int) -> None:

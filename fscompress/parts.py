@@ -146,5 +146,5 @@ def _write_parts(path: Path, data: bytes, pieces: list[bytes]) -> None:
     targets = [(sums_path(path), listing.encode()), *((path.with_name(name), piece) for name, piece in named[1:])]
     with ExitStack() as outputs:
         for target, content in targets:
-            output = outputs.enter_context(open_output(str(target), source=str(path), force=True))
-            output.file.write(content)
+            output = outputs.enter_context(open_output(str(target), force=True, status=path.stat()))
+            output.write(content)

@@ -15,6 +15,7 @@ from fscompress.errors import RefusedError
 from fscompress.executor import Executor, LocalExecutor, budgeted
 from fscompress.memory import Budget
 from fscompress.parallel import Cancel
+from fscompress.streams import write_all
 
 
 class _Window:
@@ -73,7 +74,7 @@ def decode_range(
                 continue
             at = window.skipped if at is None else at
             part = plain[max(0, window.start - at) : None if window.stop is None else window.stop - at]
-            target.write(part)
+            write_all(target, part)
             at += len(plain)
             stats.n_plain += len(part)
             stats.n_blocks += 1

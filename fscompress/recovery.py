@@ -23,6 +23,7 @@ from fscompress.files import write_zeros
 from fscompress.levels import n_networks
 from fscompress.memory import Budget
 from fscompress.parallel import Cancel, Done, Task
+from fscompress.streams import write_all
 from fscompress.survey import Gap, Stream, survey
 
 ANY_MODEL = ModelRecord(b"", "default")  # every id begins with no bytes: what is named by the user, or the default
@@ -103,7 +104,7 @@ def _write(
     for piece, plain in decoded:
         begin, result.n_plain = result.n_plain, result.n_plain + (piece.n_plain or 0)
         if plain:
-            target.write(plain)
+            write_all(target, plain)
             verifier.update(plain)
             result.n_blocks += 1
             result.n_raw_blocks += isinstance(piece, BlockInfo) and piece.scheme is None

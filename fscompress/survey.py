@@ -28,7 +28,7 @@ from fscompress.errors import ChecksumError, DamagedError
 
 # How a record may begin: magic; end, in whose SHA-256 something is not zero; raw block; coded block; model.
 _BEGIN = re.compile(rb"(?=\xf5FSC|\x00{4}(?!\x00{40})|\x01\x00{3}|\x02[\x00\x01]|\x03[\x01-\x40]\x00\x00)", re.DOTALL)
-_CHUNK = 1 << 20
+_FIRST_CHUNK, _CHUNK = 1 << 12, 1 << 20  # searched at a time: little at first, for a gap is often a few bytes
 
 
 @dataclass(frozen=True)
@@ -194,14 +194,16 @@ class _Survey:
 
     def _next_record(self, start: int) -> int:
         """Offset of the first intact record from ``start`` on; the size of the input if there is none."""
-        for at in range(start, self._size, _CHUNK):
+        at, n = start, _FIRST_CHUNK
+        while at < self._size:
             self._source.seek(at)
-            data = self._source.read(_CHUNK + MAX_RECORD)
+            data = self._source.read(n + MAX_RECORD)
             for match in _BEGIN.finditer(data):
-                if match.start() >= _CHUNK:
+                if match.start() >= n:
                     break
                 if self._parse(data[match.start() : match.start() + MAX_RECORD], at + match.start()):
                     return at + match.start()
+            at, n = at + n, min(2 * n, _CHUNK)
         return self._size
 
 
@@ -217,7 +219,7 @@ def _estimated(stream: Stream) -> list[Piece]:
     """The pieces, the length of every gap filled in: what the end record says is missing, else a block for each gap."""
     lengths = [each.n_plain for each in stream.pieces if not isinstance(each, ModelRecord)]
     unknown = [each for each in stream.pieces if isinstance(each, Gap) and each.n_plain is None]
-    holding = [each for each in unknown if not _is_no_block(each, stream)] if len(unknown) > 1 else unknown
+    holding = _that_hold_blocks(stream) if len(unknown) > 1 else unknown
     block = stream.n_block or max((n for n in lengths if n), default=0)
     left = _missing(stream)
     estimates = {each: replace(each, n_plain=0, exact=True) for each in unknown}
@@ -242,9 +244,12 @@ def _within(room: int, pieces: list[Piece]) -> tuple[list[Piece], int]:
     return kept, room
 
 
-def _is_no_block(gap: Gap, stream: Stream) -> bool:
-    """Whether a gap is only a header or, before a stream's first coded block, the record of its model."""
-    n = gap.end - gap.offset
-    before = stream.pieces[: stream.pieces.index(gap)]
-    first = not any(isinstance(each, ModelRecord | BlockInfo) for each in before)
-    return n <= RAW_OVERHEAD or (first and n <= MAX_RECORD)
+def _that_hold_blocks(stream: Stream) -> list[Gap]:
+    """Gaps of unknown length that are more than a header or, before a stream's first block, the record of its model."""
+    found, longest_without = [], MAX_RECORD
+    for each in stream.pieces:
+        if not isinstance(each, Gap):
+            longest_without = RAW_OVERHEAD
+        elif each.n_plain is None and each.end - each.offset > longest_without:
+            found.append(each)
+    return found

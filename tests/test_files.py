@@ -5,6 +5,7 @@ import io
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,8 +15,9 @@ from fscompress.files import open_input, open_output, remove_input, write_zeros
 
 
 def write(target: Path, data: bytes, source: str = "-", force: bool = False) -> None:
-    with open_output(str(target), source, force) as output:
-        output.file.write(data)
+    status = None if source == "-" else Path(source).stat()
+    with open_output(str(target), source, force, status=status) as output:
+        output.write(data)
 
 
 def test_appears_only_when_complete(tmp_path: Path) -> None:
@@ -79,6 +81,45 @@ def test_mode_and_time_are_those_of_the_input(tmp_path: Path) -> None:
     assert target.stat().st_mtime_ns == 2_000_000_000
 
 
+def test_attributes_are_those_of_the_file_that_was_read(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(b"text")
+    source.chmod(0o600)
+    with open_input(str(source)) as opened, open_output(str(target), str(source), status=os.fstat(opened.fileno())):
+        source.unlink()
+        source.write_bytes(b"another")
+        source.chmod(0o666)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("mode", "kept"), [(0o644, 0o644), (0o660, 0o600), (0o606, 0o600), (0o755, 0o755)])
+def test_another_group_gets_no_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, kept: int) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(b"text")
+    source.chmod(mode)
+    monkeypatch.setattr(os, "fchown", refused)
+    status = source.stat()
+    other = SimpleNamespace(**{name: getattr(status, name) for name in dir(status) if name.startswith("st_")})
+    other.st_gid += 1
+    with open_output(str(target), status=other) as output:  # type: ignore[arg-type]
+        output.write(b"x")
+    assert stat.S_IMODE(target.stat().st_mode) == kept
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only the superuser gives files away")
+def test_owner_and_group_are_those_of_the_input(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(b"text")
+    os.chown(source, 1000, 1001)
+    source.chmod(0o640)
+    write(target, b"x", str(source))
+    status = target.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1000, 1001, 0o640)
+
+
 def test_mode_of_a_stream_is_the_default(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
@@ -103,6 +144,39 @@ def test_device_is_written_as_it_is() -> None:
         output.file.write(b"gone")
         assert output.written is None
     assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_open_descriptors_are_written_as_they_are(tmp_path: Path, name: str, kind: str) -> None:
+    old = tmp_path / "old"
+    old.write_bytes(b"kept, ")
+    reading, writing = os.pipe()
+    if kind == "file":
+        os.close(writing)
+        writing = os.open(old, os.O_WRONLY | os.O_APPEND)
+    chosen = name.format(writing)
+    if name == "link":
+        chosen = str(tmp_path / "link")
+        Path(chosen).symlink_to(f"/proc/self/fd/{writing}")
+    with open_output(chosen, force=True) as output:
+        output.write(b"text")
+        assert output.written is None
+    os.write(writing, b".")  # it is still open
+    os.close(writing)
+    assert os.read(reading, 99) == (b"text." if kind == "pipe" else b"")
+    assert old.read_bytes() == (b"kept, " if kind == "pipe" else b"kept, text.")
+    os.close(reading)
+
+
+def test_a_link_to_nothing_exists(tmp_path: Path) -> None:
+    link, behind = tmp_path / "link", tmp_path / "behind"
+    link.symlink_to(behind)
+    with pytest.raises(RefusedError, match="exists already"):
+        write(link, b"x")
+    assert not behind.exists()
+    write(link, b"x", force=True)
+    assert behind.read_bytes() == b"x"
 
 
 def test_input_is_never_the_output(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from fscompress.container import MAX_PLAIN_PER_CODED, BlockInfo, End, ModelRecor
 from fscompress.engine import IntegerModel
 from fscompress.errors import DamagedError, ModelNotFoundError, UnsupportedVersionError
 from fscompress.recovery import ANY_MODEL, Recovery, recover_stream
-from tests.golden.make import block, end, header, raw
+from fscompress.survey import Gap, survey
+from tests.golden.make import block, end, header, raw, sealed
 from tests.helpers import encode, find_tiny, noise, text, tiny
 
 PLAIN = text(2000) + noise(2048) + text(1500, 200_000)  # six blocks, the third and the fourth raw
@@ -224,6 +225,25 @@ def test_what_is_no_stream_is_refused() -> None:
             recover_joined(data)
     with pytest.raises(UnsupportedVersionError):
         recover_joined(header(version=2) + stream()[12:])
+
+
+class Counting(io.BytesIO):
+    """Knows how many bytes were read."""
+
+    n_read = 0
+
+    def read(self, n: int | None = -1, /) -> bytes:
+        data = super().read(n)
+        self.n_read += len(data)
+        return data
+
+
+def test_many_small_gaps_are_searched_in_time_that_grows_with_the_input() -> None:
+    model = sealed(bytes([3, 1, 0, 0]) + bytes(8) + b"a")
+    for record in (header(), model):
+        source = Counting(header() + (record + b"J") * 2000)
+        assert sum(isinstance(each, Gap) for stream in survey(source) for each in stream.pieces) == 2000
+        assert source.n_read < 2000 * 5000  # not all that follows, for each of them
 
 
 def test_blocks_follow_each_other() -> None:

@@ -103,6 +103,6 @@ def deliver(form: Form, name: str, forms: Mapping[str, Callable[[], str]], draw:
     click.echo(forms[form.kind]().rstrip("\n"))
     if form.plot and draw:
         with open_output(form.plot, force=form.force) as output:
-            output.file.write(draw(Path(form.plot).suffix))
+            output.write(draw(Path(form.plot).suffix))
     if form.into and whole:
         write_into(form.into, name, forms["markdown"]())

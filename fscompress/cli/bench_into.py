@@ -42,4 +42,4 @@ def write_into(target: str, name: str, markdown: str | None) -> None:
     command = shlex.join(["fscompress", "bench", *click.get_current_context().meta[WORDS]])
     text = f"{before}{begin}\n\n```sh\n{command}\n```\n\n{markdown.rstrip()}\n\n{END}{after}"
     with open_output(path, force=True) as output:
-        output.file.write(text.encode())
+        output.write(text.encode())

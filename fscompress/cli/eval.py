@@ -15,6 +15,7 @@ from fscompress.cli.tables import table
 from fscompress.cli.transfer import each
 from fscompress.errors import RefusedError
 from fscompress.files import open_input
+from fscompress.streams import read_all
 
 Measure = Callable[[bytes], float]
 
@@ -45,7 +46,7 @@ def evaluate(files: tuple[str, ...], names: tuple[str, ...], engine: str, as_jso
 
     def work(name: str) -> None:
         with open_input(name) as source:
-            data = source.read()
+            data = read_all(source)
         if not data:
             raise RefusedError(f"{name}: is empty; there is nothing to measure")
         kind, bits_per_byte = measure()

@@ -7,6 +7,7 @@ from fscompress.cli.console import Console
 from fscompress.cli.options import engine_option, level_option, model_option, talks
 from fscompress.errors import RefusedError
 from fscompress.files import STANDARD, check_output, open_input, open_output
+from fscompress.streams import read_up_to
 
 SUFFIX = ".html"
 DEFAULT_BYTES, MOST_BYTES = 100_000, 1_000_000  # a browser is slow with a longer page
@@ -43,14 +44,14 @@ def explain(
     target = output or (STANDARD if file == STANDARD else file + SUFFIX)
     check_output(target, file, force, binary=False)
     with open_input(file) as source:
-        data = source.read(n_bytes + 1)
+        data = read_up_to(source, n_bytes + 1)
     if not data:
         raise RefusedError(f"{file}: is empty; there is nothing to explain")
     if len(data) > n_bytes:
         console.notice(f"{file}: the first {n_bytes:,} bytes; --bytes takes another number")
     text = _page(data[:n_bytes], file, level, model or store.DEFAULT, engine, console)
     with open_output(target, force=force) as out:
-        out.file.write(text.encode())
+        out.write(text.encode())
 
 
 def _page(data: bytes, file: str, level_name: str, model_name: str, engine: str, console: Console) -> str:

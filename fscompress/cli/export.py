@@ -66,7 +66,7 @@ def export(
         measured = {"bpc": f"{bpc:.4f}", "bpc_measured_on": f"{valid.name}, {valid.stat().st_size} bytes"}
         model = export_checkpoint(checkpoint, ExportSettings(name, description, settings.primer, measured))
     with open_output(str(out), force=force) as output:
-        output.file.write(model)
+        output.write(model)
     if master:
         write_master(checkpoint, master)
     for written in filter(None, (out, master)):

@@ -142,5 +142,5 @@ def _join(path: Path, output: str | None, force: bool, console: Console) -> None
     data = parts.read_joined(path)
     target = output or path.name
     with open_output(target, force=force) as opened:
-        opened.file.write(data)
+        opened.write(data)
     console.notice(f"{target}: {len(data):,} bytes")

@@ -106,7 +106,7 @@ def _run(job: Job, transfer: Transfer, console: Console) -> str:
     check_output(target, job.source, transfer.force, transfer.encoding)
     with open_input(job.source, binary_expected=not transfer.encoding, force=transfer.force) as source:
         before = os.fstat(source.fileno()) if job.source != STANDARD else None
-        with open_output(target, job.source, transfer.force, transfer.encoding) as output:
+        with open_output(target, job.source, transfer.force, transfer.encoding, before) as output:
             if transfer.map_streams is None:
                 announce_compilation(console)
             total = plain_size(job.source) if transfer.encoding else None

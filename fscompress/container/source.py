@@ -4,8 +4,7 @@ import os
 from typing import BinaryIO
 
 from fscompress.container.rules import Rule, broken
-
-CHUNK = 1 << 20  # a lying length costs at most this much memory beyond the bytes that are there
+from fscompress.streams import CHUNK, read_up_to
 
 
 class ByteSource:
@@ -18,14 +17,9 @@ class ByteSource:
 
     def read_up_to(self, n: int) -> bytes:
         """``n`` bytes, or fewer where the input ends."""
-        pieces = bytearray()
-        while len(pieces) < n:
-            piece = self._file.read(min(CHUNK, n - len(pieces)))
-            if not piece:
-                break
-            pieces += piece
-        self.offset += len(pieces)
-        return bytes(pieces)
+        data = read_up_to(self._file, n)
+        self.offset += len(data)
+        return data
 
     def read(self, n: int, rule: Rule) -> bytes:
         """``n`` bytes; raises the error of ``rule`` where the input ends before."""

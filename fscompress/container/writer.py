@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from fscompress.container import layout
 from fscompress.container.layout import CODED, END, HEADER, RAW, model_layout
+from fscompress.streams import write_all
 
 
 class Writer:
@@ -76,5 +77,5 @@ class Writer:
 
     def _write(self, data: bytes) -> None:
         assert not self._finished
-        self._target.write(data)
+        write_all(self._target, data)
         self.n_written += len(data)

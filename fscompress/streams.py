@@ -1,0 +1,71 @@
+"""Binary files that give or take less than they were asked for, read and written whole.
+
+An unbuffered file may take a part of what it is given; one that does not block may have nothing yet, or no room.  Both
+say so by what ``read`` and ``write`` return or raise, and a caller that does not look loses bytes.  Guarded by
+``tests/test_streams.py``.
+"""
+
+import errno
+import io
+import os
+import selectors
+from typing import BinaryIO, cast
+
+CHUNK = 1 << 20  # read at a time: a length that an input claims costs at most this much memory beyond what is there
+
+
+def read_up_to(source: BinaryIO, n: int) -> bytes:
+    """``n`` bytes, or fewer where ``source`` ends."""
+    data = bytearray()
+    while len(data) < n and (piece := _read(source, min(CHUNK, n - len(data)))):
+        data += piece
+    return bytes(data)
+
+
+def read_all(source: BinaryIO) -> bytes:
+    """All bytes to the end of ``source``."""
+    return b"".join(iter(lambda: _read(source, CHUNK), b""))
+
+
+def write_all(target: BinaryIO, data: bytes) -> None:
+    """Writes all of ``data``, or raises; a target whose ``write`` returns None is taken at its word, unless raw."""
+    left = memoryview(data)
+    while left:
+        try:
+            n = cast("int | None", target.write(left))
+        except BlockingIOError as error:  # a buffered file says in this way how much it took
+            n = error.characters_written
+            _wait(target, selectors.EVENT_WRITE)
+        if n is None:
+            if not isinstance(target, io.RawIOBase):
+                return
+            n = 0
+            _wait(target, selectors.EVENT_WRITE)
+        left = left[n:]
+
+
+def flush_all(target: BinaryIO) -> None:
+    """Flushes ``target``, waiting where it does not block."""
+    while True:
+        try:
+            return target.flush()
+        except BlockingIOError:
+            _wait(target, selectors.EVENT_WRITE)
+
+
+def _read(source: BinaryIO, n: int) -> bytes:
+    """At least one of ``n`` bytes, none at the end of ``source``."""
+    while (piece := cast("bytes | None", source.read(n))) is None:
+        _wait(source, selectors.EVENT_READ)
+    return piece
+
+
+def _wait(file: BinaryIO, event: int) -> None:
+    """Until the file can be read or written; raises BlockingIOError for what is no file of the system's."""
+    try:
+        number = file.fileno()
+    except (AttributeError, OSError):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
+    with selectors.DefaultSelector() as selector:
+        selector.register(number, event)
+        selector.select()
