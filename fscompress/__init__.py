@@ -21,12 +21,12 @@ def compress(
         model: name, path or id of an installed model.
         threads: blocks coded at the same time; does not change the result.
         engine: ``auto``, ``cpu``, ``cuda`` or ``reference``; does not change the result.
-        level: ``fast``, ``normal``, ``best`` or ``bulk``.
+        level: ``fast``, ``light``, ``normal``, ``best`` or ``bulk``.
     Raises:
         ModelNotFoundError, ModelFileError, EngineError: all of them ``fscompress.errors.FscompressError``.
     """
     target = BytesIO()
-    compress_stream(BytesIO(data), target, model, threads, engine, level)
+    compress_stream(BytesIO(memoryview(data)), target, model, threads, engine, level)
     return target.getvalue()
 
 
@@ -38,7 +38,7 @@ def decompress(data: bytes, model: str | None = None, threads: int = 1, engine: 
         RefusedError: it needs more memory than FSCOMPRESS_MEMORY, or 4 GiB, allows.
     """
     target = BytesIO()
-    decompress_stream(BytesIO(data), target, model, threads, engine)
+    decompress_stream(BytesIO(memoryview(data)), target, model, threads, engine)
     return target.getvalue()
 
 

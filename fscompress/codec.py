@@ -17,6 +17,7 @@ from fscompress.blocks import Progress, cut, decode_block, encode_block
 from fscompress.compressibility import is_incompressible
 from fscompress.container import (
     CODED_OVERHEAD,
+    MAX_MODELS,
     RAW_OVERHEAD,
     CodedBlock,
     End,
@@ -32,7 +33,7 @@ from fscompress.container import (
 from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import RefusedError
 from fscompress.executor import Executor, LocalExecutor, Networks, budgeted, submit_within
-from fscompress.levels import DEFAULT_LEVEL, Plan, level, n_networks, plan, predictor
+from fscompress.levels import DEFAULT_LEVEL, Level, Plan, level, n_networks, plan, predictor
 from fscompress.memory import Budget
 from fscompress.parallel import Cancel, Done, Task, in_order
 from fscompress.settings import DEFAULT_MEMORY
@@ -116,12 +117,11 @@ def encode_stream(
         progress: called with the number of plain bytes newly done, from worker threads too.
         executor: where blocks are coded; None: in ``options.threads`` threads of this process.
     Raises:
-        RefusedError: several models at a level that cannot mix them.
+        RefusedError: several models at a level that cannot mix them, one of them twice, or too many.
     """
     began, stats, cancel = time.monotonic(), CodingStats(), Cancel()
     models, chosen = (model,) if isinstance(model, IntegerModel) else tuple(model), level(options.level)
-    if len(models) > 1 and chosen.mixing is None:
-        raise RefusedError(f"level '{chosen.name}' codes with one model (got {len(models)}); choose another level")
+    _refuse_models(models, chosen)
     block_log2 = options.block_log2 or chosen.block_log2
     writer, unnamed = Writer(target, block_log2), list(models)
     parts = cut(source, 1 << block_log2)
@@ -135,6 +135,17 @@ def encode_stream(
     writer.finish()
     stats.n_coded, stats.seconds = writer.n_written, time.monotonic() - began
     return stats
+
+
+def _refuse_models(models: Sequence[IntegerModel], chosen: Level) -> None:
+    """Raises RefusedError for models that a stream cannot name or the level cannot mix."""
+    if len(models) > 1 and chosen.mixing is None:
+        raise RefusedError(f"level '{chosen.name}' codes with one model (got {len(models)}); choose another level")
+    if len(models) > MAX_MODELS:
+        raise RefusedError(f"at most {MAX_MODELS} models are mixed (got {len(models)})")
+    for i, model in enumerate(models):
+        if any(model.id == other.id for other in models[:i]):
+            raise RefusedError(f"model '{model.name}' is named twice; one model is mixed once")
 
 
 def decode_stream(

@@ -9,7 +9,9 @@ EXIT_REFUSED = 1  # I/O error or refusal
 EXIT_USAGE = 2  # wrong usage (click's own)
 EXIT_DAMAGED = 3  # damaged or foreign file
 EXIT_UNSUPPORTED = 4  # valid file that this build cannot decode (version, model)
+EXIT_HUNG_UP = 129  # SIGHUP
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143  # SIGTERM
 
 
 class FscompressError(Exception):

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numba
 from numba.core import config
 
+from fscompress.errors import RefusedError
 from fscompress.settings import cache_folder
 
 
@@ -39,13 +41,11 @@ def kernel_cache() -> Path:
 
     Never a folder of a known name that all users can write: numba's cache is trusted code.
     """
-    folder = cache_folder() / "kernels" / kernel_sources_digest()
-    try:
+    with suppress(OSError, RefusedError):
+        folder = cache_folder() / "kernels" / kernel_sources_digest()
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    except OSError:
-        pass
     own = tempfile.mkdtemp(prefix="fscompress-kernels-")
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     return Path(own)
@@ -76,4 +76,24 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(function)
     finally:
         config.CACHE_DIR = others  # type: ignore[attr-defined]
+    _forgive(compiled._cache)  # type: ignore[attr-defined]
     return compiled
+
+
+def _forgive(kept: Any) -> None:
+    """Lets a damaged file of a kernel's cache, or no room for a new one, mean to compile, not to fail."""
+    load, save = kept.load_overload, kept.save_overload
+
+    def load_overload(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception:  # noqa: BLE001 (whatever unpickling makes of a damaged file)
+            with suppress(OSError):
+                kept.flush()
+            return None
+
+    def save_overload(*arguments: Any) -> None:
+        with suppress(OSError):
+            save(*arguments)
+
+    kept.load_overload, kept.save_overload = load_overload, save_overload

@@ -118,6 +118,13 @@ def check_absent(path: Path, force: bool) -> None:
         raise RefusedError(f"{path}: exists already, in parts; -f overwrites it")
 
 
+def check_number(path: Path, n_bytes: int, part_bytes: int) -> None:
+    """Raises RefusedError if a file of ``n_bytes`` would have more than ``MAX_PARTS``."""
+    n_parts = -(-n_bytes // part_bytes)
+    if n_parts > MAX_PARTS:
+        raise RefusedError(f"{path}: would have {n_parts:,} parts of {part_bytes:,} bytes (at most {MAX_PARTS})")
+
+
 def split_file(path: Path, part_bytes: int = PART_BYTES) -> int:
     """Puts parts of at most ``part_bytes`` in the place of a file that is larger; gives their number, 1 for a file.
 
@@ -126,9 +133,8 @@ def split_file(path: Path, part_bytes: int = PART_BYTES) -> int:
     Raises RefusedError if there would be more than ``MAX_PARTS``.
     """
     data = path.read_bytes()
+    check_number(path, len(data), part_bytes)
     pieces = [data[at : at + part_bytes] for at in range(0, len(data), part_bytes)]
-    if len(pieces) > MAX_PARTS:
-        raise RefusedError(f"{path}: would have {len(pieces):,} parts of {part_bytes:,} bytes (at most {MAX_PARTS})")
     if len(pieces) <= 1:
         for old in (*part_paths(path), sums_path(path)):
             old.unlink(missing_ok=True)

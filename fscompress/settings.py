@@ -17,11 +17,17 @@ _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def cache_folder() -> Path:
-    """FSCOMPRESS_CACHE, else fscompress in the user's cache folder (XDG_CACHE_HOME or ~/.cache)."""
+    """FSCOMPRESS_CACHE, else fscompress in the user's cache folder (XDG_CACHE_HOME or ~/.cache).
+
+    Raises RefusedError for a user without a home folder.
+    """
     chosen = os.environ.get("FSCOMPRESS_CACHE")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fscompress"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fscompress"
+    except RuntimeError as error:
+        raise RefusedError("no home folder to keep a cache in; let FSCOMPRESS_CACHE name another one") from error
 
 
 def models_folder() -> Path | None:
@@ -37,7 +43,7 @@ def threads(engine: str = "auto") -> int:
         return CUDA_THREADS
     if not chosen:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not chosen.isdigit() or int(chosen) < 1:
+    if not re.fullmatch("0*[1-9][0-9]*", chosen):
         raise RefusedError(f"FSCOMPRESS_THREADS: must be a positive number (got '{chosen}')")
     return int(chosen)
 

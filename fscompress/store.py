@@ -81,12 +81,15 @@ def _models_in(folder: Path) -> list[Path]:
 
 
 def describe(path: Path) -> Installed:
-    """Name and id of the model file at ``path``; raises ModelFileError if the list of its parts is no good."""
+    """Name and id of the model file at ``path``; raises ModelFileError if it, or the list of its parts, is no good."""
     name = path.name.removesuffix(SUFFIX)
     if not path.is_file() and parts.part_paths(path):
         return Installed(name, path, parts.read_sums(path).whole)
-    with path.open("rb") as file:
-        return Installed(name, path, hashlib.file_digest(file, "sha256").digest())
+    try:
+        with path.open("rb") as file:
+            return Installed(name, path, hashlib.file_digest(file, "sha256").digest())
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def read_header(path: Path) -> tuple[dict[str, str], dict[str, list[int]]]:

@@ -131,6 +131,14 @@ def test_several_models_need_a_mixer() -> None:
     assert target.getvalue() == b""
 
 
+def test_models_that_a_stream_cannot_name_are_refused() -> None:
+    for models, message in (([tiny(), other(), tiny()], "'tiny' is named twice"), ([tiny()] * 5, "at most 4 models")):
+        target = io.BytesIO()
+        with pytest.raises(RefusedError, match=message):
+            encode_stream(io.BytesIO(text(500)), target, models, options_of("normal"))
+        assert target.getvalue() == b""
+
+
 @pytest.mark.parametrize("level", ["normal", "best"])
 @pytest.mark.parametrize("n", [0, 1, 5, 12, 40, 77])
 def test_short_files(level: str, n: int) -> None:

@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fscompress.jit import kernel_sources_digest
+import pytest
+
+from fscompress.errors import RefusedError
+from fscompress.jit import kernel_cache, kernel_sources_digest
+from fscompress.settings import cache_folder
 from tests.conftest import child_environment
 
 ASK = "import numba; from fscompress.engine.kernels import lstm_step; print(lstm_step.stats.cache_path)"
@@ -35,6 +39,52 @@ def test_an_unwritable_cache_gives_a_private_folder_each_time_and_no_litter(tmp_
     assert first != second
     assert not first.exists()
     assert not second.exists()
+
+
+SMALL = "from fscompress.jit import kernel\n@kernel\ndef more(x):\n    return x + 1\nprint(more(1), more(1.5))"
+
+
+def run_small(folder: Path, *before: str) -> str:
+    (folder / "small.py").write_text(SMALL)
+    environment = child_environment() | {"FSCOMPRESS_CACHE": str(folder / "cache")}
+    environment["PYTHONPATH"] = f"{folder}:{environment['PYTHONPATH']}"
+    command = [*before, sys.executable, "-B", "-c", "import small"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def small_cache(folder: Path, ending: str) -> list[Path]:
+    return sorted((folder / "cache").rglob(f"*{ending}"))
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+def test_damaged_files_of_the_cache_are_compiled_anew(tmp_path: Path, ending: str) -> None:
+    assert run_small(tmp_path) == "2 2.5\n"
+    good = [path.read_bytes() for path in small_cache(tmp_path, ending)]
+    assert len(good) == (1 if ending == ".nbi" else 2)
+    for data in (b"", good[0][:40], b"no pickle"):
+        for path in small_cache(tmp_path, ending):
+            path.write_bytes(data)
+        assert run_small(tmp_path) == "2 2.5\n"
+        assert all(path.stat().st_size > 1000 for path in small_cache(tmp_path, ".nbc"))
+
+
+def test_no_room_for_the_cache_is_no_failure(tmp_path: Path) -> None:
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]
+    assert run_small(tmp_path, *limited) == "2 2.5\n"
+    assert small_cache(tmp_path, ".nbc") == []
+    assert run_small(tmp_path) == "2 2.5\n"
+
+
+def test_a_user_without_a_home_folder_has_a_private_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("FSCOMPRESS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(RefusedError, match="no home folder to keep a cache in; let FSCOMPRESS_CACHE"):
+        cache_folder()
+    assert kernel_cache.__wrapped__().is_dir()
 
 
 def test_a_change_of_any_kernel_source_renames_the_cache(tmp_path: Path) -> None:

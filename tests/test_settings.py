@@ -12,7 +12,7 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [settings.threads(engine) for engine in ("auto", "cpu", "reference", "cuda")] == [12, 12, 12, 2]
     monkeypatch.setenv("FSCOMPRESS_THREADS", "5")
     assert settings.threads() == settings.threads("cuda") == 5
-    for wrong in ("0", "-1", "many"):
+    for wrong in ("0", "-1", "many", "²"):
         monkeypatch.setenv("FSCOMPRESS_THREADS", wrong)
         with pytest.raises(RefusedError, match=f"must be a positive number \\(got '{wrong}'\\)"):
             settings.threads()

@@ -79,6 +79,18 @@ def test_a_damaged_model_does_not_hide_the_others(folder: Path) -> None:
         store.find_by_id(id_of(b"one")[:8], "first")
 
 
+def test_what_cannot_be_read_does_not_hide_the_others(folder: Path) -> None:
+    (folder / "a.safetensors").symlink_to(folder / "nothing")
+    (folder / "b.safetensors").mkdir()
+    first, second, *whole = store.installed()
+    assert [first.trouble, second.trouble] == [
+        f"{folder / 'a.safetensors'}: cannot be read (No such file or directory)",
+        f"{folder / 'b.safetensors'}: cannot be read (Is a directory)",
+    ]
+    assert store.find_by_id(id_of(b"two")[:8], "second") == whole[1].path
+    assert store.find_model(id_of(b"two").hex()[:16]) == whole[1].path
+
+
 def test_header_of_one_file_and_of_parts(tiny_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(tiny_model.read_bytes())

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import pytest
 
-from fscompress import compress_stream, decompress
+from fscompress import compress, compress_stream, decompress
 from fscompress.streams import CHUNK, flush_all, read_all, read_up_to, write_all
 
 DATA = bytes(range(256)) * 1500  # more than a pipe holds
@@ -104,6 +104,13 @@ def test_an_unbuffered_target_gets_the_whole_file(installed: Path) -> None:
     target = Dripping()
     compress_stream(Dripping(DATA[:900]), target)  # type: ignore[arg-type]
     assert decompress(bytes(target.data)) == DATA[:900]
+
+
+@pytest.mark.parametrize("nothing", [None, 5, "text"])
+def test_what_is_no_bytes_is_a_type_error(nothing: object) -> None:
+    for function in (compress, decompress):
+        with pytest.raises(TypeError):
+            function(nothing)  # type: ignore[arg-type]
 
 
 def test_writers_that_say_nothing_are_taken_at_their_word() -> None:

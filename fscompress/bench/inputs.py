@@ -75,7 +75,7 @@ def _named(word: str, data: Path | None, folder: Path, report: Download) -> Iter
     path = Path(word)
     if path.is_dir():
         files = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
-        yield from (_file(str(file), file) for file in files)
+        yield from (_file(str(file), file) for file in files if file.stat().st_size)
     elif path.is_file():
         yield _file(word, path)
     elif word in NAMED:

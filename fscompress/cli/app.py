@@ -3,14 +3,14 @@
 import gc
 import importlib
 import os
-import signal
 import sys
 from typing import Any, NoReturn
 
 import click
 
 from fscompress.cli.console import NAME, Console
-from fscompress.errors import EXIT_INTERRUPTED, EXIT_REFUSED, FscompressError
+from fscompress.cli.signals import handle_signals
+from fscompress.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, FscompressError
 
 # command: (module:attribute, its line in the overview), in the order of the overview
 COMMANDS = {
@@ -91,7 +91,8 @@ def group() -> None:
     """Compress text with a neural network in exact integers: decode gives back the very bytes on any machine.
 
     Exit codes: 0 done; 1 input/output error or refusal; 2 wrong usage; 3 damaged or foreign file; 4 valid file that
-    cannot be decoded here (format version, model); 130 interrupted.
+    cannot be decoded here (format version, model); 129 hung up; 130 interrupted;
+    143 terminated.
     """
 
 
@@ -102,31 +103,31 @@ def _drop_stdout() -> None:
     os.close(devnull)
 
 
-def _terminate(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)  # an exception, so that temporary files are removed on the way out
-
-
-class Interruption(KeyboardInterrupt):
-    """Ctrl-C, as a class of its own.
-
-    Where KeyboardInterrupt itself passes through code that a library has made from a string, Python remembers that and
-    ends by the signal, whatever exit code the program gives later.
-    """
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise Interruption
+def _flushed(code: int) -> int:
+    """The exit code, once stdout has taken all: Python would flush it later, and complain in its own way."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _drop_stdout()
+        if code == EXIT_OK:
+            return EXIT_REFUSED if isinstance(error, BrokenPipeError) else Console().error(error, "stdout")
+    return code
 
 
 def main() -> NoReturn:
     """Entry point of the ``fscompress`` program."""
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
-        signal.signal(signal.SIGINT, _interrupt)
+    handle_signals()
     gc.set_threshold(_GC_THRESHOLD)
+    code: Any = EXIT_OK
     try:
         group.main(prog_name=NAME)
+    except SystemExit as end:
+        code = end.code
     except KeyboardInterrupt:  # while starting or leaving
-        raise SystemExit(EXIT_INTERRUPTED) from None
+        code = EXIT_INTERRUPTED
+    except OSError as error:  # of a help text, which is written before there is a command
+        code = Console().error(error, "stdout")
     finally:
         gc.freeze()  # else the interpreter searches all of numba for garbage before it ends
+    raise SystemExit(_flushed(code))

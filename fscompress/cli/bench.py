@@ -30,7 +30,7 @@ from fscompress.cli.bench_options import (
 )
 from fscompress.cli.bench_report import as_markdown, as_text, plotted
 from fscompress.cli.console import Console
-from fscompress.cli.options import MEASURED_LEVELS, engine_option, talks
+from fscompress.cli.options import MEASURED_LEVELS, Finite, engine_option, talks
 from fscompress.errors import EXIT_REFUSED, RefusedError
 
 BLOCK = "results"  # of a document, where --into names none
@@ -42,9 +42,7 @@ FORMS = {"text": as_text, "markdown": as_markdown, "json": as_json, "csv": as_cs
 @choice_options
 @mode_options
 @click.option("--preset", default="small", show_default=True, help="Model of --train.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="For each loop of --train."
-)
+@click.option("--seconds", type=Finite(min=0), default=10.0, show_default=True, help="For each loop of --train.")
 @sizes_option
 @levels_option
 @measured_models_option

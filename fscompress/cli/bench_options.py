@@ -13,7 +13,7 @@ from fscompress import store
 from fscompress.bench.inputs import NAMED, Input, opened
 from fscompress.bench.suite import NAMES, Limits
 from fscompress.cli.console import Console
-from fscompress.cli.options import LEVELS, json_option
+from fscompress.cli.options import LEVELS, POSITIVE, json_option
 
 if TYPE_CHECKING:
     from fscompress.engine import Engine, IntegerModel
@@ -134,7 +134,7 @@ def choice_options(command: Command) -> Command:
     @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
     @click.option("--published", is_flag=True, help="Print all published records, and measure nothing.")
     @click.option(
-        "--timeout", type=click.FloatRange(min=0, min_open=True), default=3600.0, show_default=True,
+        "--timeout", type=POSITIVE, default=3600.0, show_default=True,
         help="Seconds for one compressor on one file, all its runs together.",
     )  # fmt: skip
     @click.option(

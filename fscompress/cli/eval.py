@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from fscompress import store
-from fscompress.cli.console import Console
+from fscompress.cli.console import Console, about
 from fscompress.cli.options import engine_option, json_option, talks
 from fscompress.cli.tables import table
-from fscompress.cli.transfer import each
+from fscompress.cli.transfer import each, shown
 from fscompress.errors import RefusedError
 from fscompress.files import open_input
 from fscompress.streams import read_all
@@ -48,20 +48,25 @@ def evaluate(files: tuple[str, ...], names: tuple[str, ...], engine: str, as_jso
         with open_input(name) as source:
             data = read_all(source)
         if not data:
-            raise RefusedError(f"{name}: is empty; there is nothing to measure")
+            raise RefusedError(f"{shown(name)}: is empty; there is nothing to measure")
         kind, bits_per_byte = measure()
-        bpc = bits_per_byte(data)
-        models = " + ".join(map(str, paths))
-        results.append({"file": name, "bytes": len(data), "bits_per_byte": bpc, "model": models, "arithmetic": kind})
+        with about(shown(name)):
+            bpc = bits_per_byte(data)
+        sizes = {"file": shown(name), "bytes": len(data), "bits_per_byte": bpc}
+        results.append({**sizes, "model": " + ".join(map(str, paths)), "arithmetic": kind})
 
     try:
-        each(files, work, console, str)
+        each(files, work, console, shown)
     finally:
         if as_json:
             click.echo(json.dumps(results, indent=2))
         elif results:
-            rows = [[f"{r['bits_per_byte']:.4f}", r["arithmetic"], f"{r['bytes']:,}", r["file"]] for r in results]
-            click.echo(table(["bpc", "arithmetic", "bytes", "file"], rows, left={1, 3}))
+            click.echo(table(["bpc", "arithmetic", "bytes", "file"], [_row(result) for result in results], left={1, 3}))
+
+
+def _row(result: dict[str, Any]) -> list[str]:
+    bpc, n_bytes = f"{result['bits_per_byte']:.4f}", f"{result['bytes']:,}"
+    return [bpc, result["arithmetic"], n_bytes, click.format_filename(result["file"])]
 
 
 def _require_checkpoints(paths: Sequence[Path]) -> None:

@@ -5,6 +5,7 @@ import click
 from fscompress import store
 from fscompress.cli.console import Console
 from fscompress.cli.options import engine_option, level_option, model_option, talks
+from fscompress.cli.transfer import shown
 from fscompress.errors import RefusedError
 from fscompress.files import STANDARD, check_output, open_input, open_output
 from fscompress.streams import read_up_to
@@ -46,9 +47,9 @@ def explain(
     with open_input(file) as source:
         data = read_up_to(source, n_bytes + 1)
     if not data:
-        raise RefusedError(f"{file}: is empty; there is nothing to explain")
+        raise RefusedError(f"{shown(file)}: is empty; there is nothing to explain")
     if len(data) > n_bytes:
-        console.notice(f"{file}: the first {n_bytes:,} bytes; --bytes takes another number")
+        console.notice(f"{shown(file)}: the first {n_bytes:,} bytes; --bytes takes another number")
     text = _page(data[:n_bytes], file, level, model or store.DEFAULT, engine, console)
     with open_output(target, force=force) as out:
         out.write(text.encode())
@@ -61,8 +62,7 @@ def _page(data: bytes, file: str, level_name: str, model_name: str, engine: str,
     from fscompress.levels import level
 
     model, chosen = store.load(model_name), level(level_name)
-    with console.bar(len(data), file) as progress:
+    with console.bar(len(data), shown(file)) as progress:
         found = trace(data, chosen, engine_factory(model, engine)(), progress)
-    name = "stdin" if file == STANDARD else file
-    shown_id = model.id.hex()[: 2 * store.ID_BYTES]
+    name, shown_id = click.format_filename(shown(file)), model.id.hex()[: 2 * store.ID_BYTES]
     return page(found, Subject(name, level_name, model.name, shown_id, chosen.mixing is not None))

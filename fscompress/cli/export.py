@@ -1,5 +1,6 @@
 """``fscompress export``: a training checkpoint in, an integer model file out, and what the rounding costs."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -51,8 +52,11 @@ def export(
     OUT.sha256 lists the parts of a large model; --model OUT reads them like one file.
     """
     name = out.name.removesuffix(".safetensors") if name is None else name
-    if not NAME_PATTERN.fullmatch(name.encode()):
+    if not NAME_PATTERN.fullmatch(os.fsencode(name)):
         raise click.BadParameter(f"must match {NAME_PATTERN.pattern.decode()} (got '{name}')", param_hint="--name")
+    if master and os.path.realpath(master) == os.path.realpath(out):
+        raise RefusedError(f"{master}: OUT and --master are the same file; give another one")
+    part_bytes = part_bytes or sys.maxsize
     for target in filter(None, (out, master)):
         check_output(str(target), str(checkpoint), force, binary=False)
         parts.check_absent(target, force)
@@ -65,14 +69,23 @@ def export(
         bpc = _compare(checkpoint, model, settings.primer, valid, console)
         measured = {"bpc": f"{bpc:.4f}", "bpc_measured_on": f"{valid.name}, {valid.stat().st_size} bytes"}
         model = export_checkpoint(checkpoint, ExportSettings(name, description, settings.primer, measured))
+    parts.check_number(out, len(model), part_bytes)
+    if master:
+        parts.check_number(master, 2 * _n_weights(checkpoint), part_bytes)
     with open_output(str(out), force=force) as output:
         output.write(model)
     if master:
         write_master(checkpoint, master)
     for written in filter(None, (out, master)):
-        n_parts = parts.split_file(written, part_bytes or sys.maxsize)
+        n_parts = parts.split_file(written, part_bytes)
         in_parts = f" in {n_parts} parts" if n_parts > 1 else ""
         console.notice(f"{written}: {parts.size(written):,} bytes{in_parts}")
+
+
+def _n_weights(checkpoint: Path) -> int:
+    from fscompress.training.checkpoint import read_checkpoint
+
+    return sum(tensor.numel() for tensor in read_checkpoint(checkpoint).weights().values())
 
 
 def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console: Console) -> float:

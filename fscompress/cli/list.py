@@ -50,7 +50,8 @@ class Contents:
         """The line of the table."""
         bpc = "-" if self.bits_per_byte is None else f"{self.bits_per_byte:.4f}"
         models = ", ".join(f"{model} ({id_})" for model, id_ in self.models) or "-"
-        return [f"{self.n_plain:,}", f"{self.n_coded:,}", bpc, f"{self.n_blocks:,}", models, name]
+        sizes = [f"{self.n_plain:,}", f"{self.n_coded:,}", bpc, f"{self.n_blocks:,}"]
+        return [*sizes, models, click.format_filename(name)]
 
 
 def read_contents(name: str) -> Contents:

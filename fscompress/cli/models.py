@@ -1,6 +1,7 @@
 """``fscompress models``: which models are installed, whether they are intact, and one file out of parts."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,13 +47,17 @@ def models(
     if join:
         _join(store.find_model(wanted[0]), output, force, console)
         return
-    paths = [store.find_model(name) for name in wanted] or [model.path for model in store.installed()]
-    if not paths:
+    found: Sequence[str | Path] = wanted or [model.path for model in store.installed()]
+    if not found:
         console.notice("no models installed; searched: " + ", ".join(map(str, store.folders())))
     if verify:
-        each(paths, lambda path: _verify(path, console), console, str)
+        each(found, lambda model: _verify(_path(model), console), console, str)
     else:
-        _show([_look(path) for path in paths], as_json, console)
+        _show([_look(_path(model)) for model in found], as_json, console)
+
+
+def _path(model: str | Path) -> Path:
+    return model if isinstance(model, Path) else store.find_model(model)
 
 
 @dataclass(frozen=True)

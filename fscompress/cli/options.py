@@ -1,5 +1,6 @@
 """Options that several commands share, each letter with one meaning (docs/CLI.md)."""
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -14,6 +15,20 @@ Command = Callable[..., Any]
 ENGINES = ("auto", "cpu", "cuda", "reference")  # fscompress.engine.ENGINES, repeated so that --help need not import it
 MEASURED_LEVELS = ("fast", "light", "normal", "best")  # by benches that are not told which
 LEVELS = (*MEASURED_LEVELS, "bulk")  # fscompress.levels.LEVELS, repeated likewise
+
+
+class Finite(click.FloatRange):
+    """A number of a range; not nan, which no comparison finds outside."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The float."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Finite(min=0, min_open=True)
 
 
 def _only(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from fscompress.cli.options import Finite
 from fscompress.model.config import ARCHITECTURES, CELL_NAMES, FS_RNN, GATE_NAMES
 
 Command = Callable[..., Any]
@@ -25,7 +26,7 @@ def shape_options(command: Command) -> Command:
     @click.option("--k", "n_fast", type=SIZE, help="Fast cells, or layers, instead of the preset's.")
     @click.option("--embedding", "embedding_size", type=SIZE, help="Of a byte, instead of the preset's.")
     @click.option("--rank", "matrix_rank", type=SIZE, help="Each cell's matrix is a product of factors of this rank.")
-    @click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Instead of the preset's.")
+    @click.option("--dropout", type=Finite(0, 1, max_open=True), help="Instead of the preset's.")
     @click.option("--gates", type=click.Choice(GATE_NAMES), help="piecewise: linear between clips.  [default: smooth]")
     @wraps(command)
     def with_shape(

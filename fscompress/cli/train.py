@@ -1,7 +1,6 @@
 """``fscompress train``: a corpus in, a run folder with checkpoints out; alone, or as one of torchrun's processes."""
 
 import dataclasses
-import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -11,8 +10,9 @@ import click
 from tqdm import tqdm
 
 from fscompress.cli.console import Console, about
-from fscompress.cli.options import talks
+from fscompress.cli.options import POSITIVE, Finite, talks
 from fscompress.cli.shape import shape_options
+from fscompress.cli.signals import stop_flag
 from fscompress.corpora import Corpus, open_corpus
 from fscompress.errors import EXIT_INTERRUPTED, FscompressError, RefusedError
 from fscompress.training.config import OPTIMISERS, PRESETS, Preset, preset
@@ -34,24 +34,6 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
     return weights
 
 
-@contextmanager
-def stop_flag() -> Iterator[list[int]]:
-    """A list that receives the number of a SIGINT or SIGTERM; a second one interrupts at once."""
-    received: list[int] = []
-
-    def note(number: int, _frame: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 @click.command()
 @click.argument("corpus_name", metavar="CORPUS")
 @click.option("--preset", "preset_name", default="small", show_default=True, help=f"One of: {', '.join(PRESETS)}.")
@@ -59,9 +41,9 @@ def stop_flag() -> Iterator[list[int]]:
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
 @click.option("--valid", type=click.Path(exists=True, path_type=Path), help="Validate on this file; hold nothing out.")
 @click.option("--weight", multiple=True, metavar="FOLDER=NUMBER", help="Share of a sub-folder of CORPUS; repeatable.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="End after this much time.")
-@click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="End after this many passes.")
-@click.option("--rate", type=float, help="Initial learning rate instead of the preset's.")
+@click.option("--minutes", type=POSITIVE, help="End after this much time.")
+@click.option("--epochs", type=POSITIVE, help="End after this many passes.")
+@click.option("--rate", type=POSITIVE, help="Initial learning rate instead of the preset's.")
 @click.option("--batch", type=int, help="Lanes of text trained in parallel, instead of the preset's.")
 @click.option("--window", type=int, help="Steps of back-propagation, instead of the preset's.")
 @click.option(
@@ -71,7 +53,7 @@ def stop_flag() -> Iterator[list[int]]:
 )
 @click.option(
     "--sparsity",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Finite(0, 1, max_open=True),
     help="Share of zeros in the cells' matrices: dense for a third of the run, thresholded, then frozen.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of initial weights, masks and order.")

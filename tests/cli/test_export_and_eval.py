@@ -1,6 +1,7 @@
 """From a checkpoint to an installed model, and bits per byte of both."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,29 @@ def test_export_in_parts(here: Path) -> None:
     assert whole.read_bytes() == expected
     assert read_checkpoint(master).tensors
     assert {entry.name for entry in here.iterdir()} == {"ckpt.safetensors", "valid.txt", whole.name, master.name}
+
+
+def test_export_that_is_refused_writes_nothing(here: Path) -> None:
+    before = {entry.name for entry in here.iterdir()}
+    words = ["export", "ckpt.safetensors", "m.safetensors", "--master"]
+    result = run(*words, "./m.safetensors")
+    assert (result.exit_code, result.stderr.endswith("are the same file; give another one\n")) == (1, True)
+    for n_bytes in ("20", "80"):
+        result = run(*words, "f.safetensors", "--part-bytes", n_bytes)
+        assert (result.exit_code, "(at most 100)" in result.stderr) == (1, True)
+    assert {entry.name for entry in here.iterdir()} == before
+
+
+def test_names_that_are_no_text(here: Path) -> None:
+    name = os.fsdecode(b"\xff.txt")
+    (here / name).write_bytes(TEXT[:500])
+    assert run("explain", name).exit_code == 0
+    assert "\ufffd.txt" in (here / (name + ".html")).read_text(encoding="utf-8")
+    assert run("encode", name).exit_code == 0
+    for words in (["eval", name], ["list", name + ".fsc"]):
+        result = run(*words)
+        assert (result.exit_code, "\ufffd.txt" in result.stdout) == (0, True)
+    assert run("export", "ckpt.safetensors", name).exit_code == 2
 
 
 def test_export_refuses_what_no_reader_would_accept() -> None:

@@ -105,6 +105,18 @@ def test_options_that_exclude_each_other(installed: Path, words: list[str]) -> N
     assert run("models", *words).exit_code == 2
 
 
+def test_one_model_that_cannot_be_read_stops_nothing(split: Path) -> None:
+    (split / "a.safetensors").symlink_to(split / "nothing")
+    result = run("models")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["name", "a", "default"]
+    for words in ([], ["other", "default"]):
+        result = run("models", "--verify", *words)
+        assert result.exit_code in (3, 4)
+        assert f"{split / DEFAULT}: intact" in result.stderr
+        assert len(result.stderr.splitlines()) == 2
+
+
 def test_verify_says_intact(split: Path, tiny_model: Path) -> None:
     (split / "one.safetensors").write_bytes(tiny_model.read_bytes())
     result = run("models", "--verify")

@@ -72,7 +72,36 @@ def test_bar_only_on_a_terminal(program: Program) -> None:
         assert (b"a.txt" in said) == shown
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words", [["encode", "-c", "a.txt"], ["list", "a.txt.fsc"], ["models"], ["--help"], ["list", "--help"]]
+)
+def test_a_full_disk_behind_stdout_is_one_line(program: Program, words: list[str], unbuffered: str) -> None:
+    Path("a.txt").write_bytes(TEXT)
+    assert program("encode", "a.txt").returncode == 0
+    env = child_environment() | {"PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb") as full:
+        result = program(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE, env=env)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert b"no space left on device" in result.stderr
+
+
+def test_stdin_that_does_not_block_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    command = [sys.executable, "-m", "fscompress", "encode"]
+    with running(command, stdin=reading, stdout=subprocess.PIPE) as child:
+        os.close(reading)
+        for _ in range(3):
+            os.write(writing, TEXT)
+            time.sleep(0.3)
+        os.close(writing)
+        assert child.stdout is not None
+        assert fscompress.decompress(child.stdout.read()) == TEXT * 3
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_interruption_leaves_no_trace(number: signal.Signals, code: int) -> None:
     Path("a.txt").write_bytes(TEXT * 500)
     command = [sys.executable, "-m", "fscompress", "encode", "--engine", "reference", "-T2", "a.txt"]

@@ -62,6 +62,11 @@ def test_a_run_is_not_overwritten_and_wrong_words_are_one_line() -> None:
     assert Path("run/last.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("option", ["--minutes", "--epochs", "--rate", "--sparsity", "--dropout"])
+def test_what_is_no_number_is_wrong_usage(option: str) -> None:
+    assert run("train", "ptb", "--data", ".", *SETTINGS, option, "nan").exit_code == 2
+
+
 def test_impossible_places_among_processes_are_refused() -> None:
     result = CliRunner().invoke(group, ["train", "ptb", *SETTINGS], env={"RANK": "2", "WORLD_SIZE": "2"})
     assert result.exit_code == 1
