@@ -36,6 +36,7 @@ def test_files_and_folders(here: Path) -> None:
     for name in ("b.txt", "a.txt", ".hidden", "deep/c.txt"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(name)
+    Path("deep/empty").touch()
     assert [each.name for each in inputs(["b.txt"])] == ["b.txt"]
     assert [each.name for each in inputs(["b.txt", "."])] == ["b.txt", "a.txt", "b.txt", "deep/c.txt"]
     assert inputs(["a.txt"])[0].sha256 == hashlib.sha256(b"a.txt").hexdigest()
