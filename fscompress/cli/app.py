@@ -91,8 +91,7 @@ def group() -> None:
     """Compress text with a neural network in exact integers: decode gives back the very bytes on any machine.
 
     Exit codes: 0 done; 1 input/output error or refusal; 2 wrong usage; 3 damaged or foreign file; 4 valid file that
-    cannot be decoded here (format version, model); 129 hung up; 130 interrupted;
-    143 terminated.
+    cannot be decoded here (format version, model); 129 hung up; 130 interrupted; 143 terminated.
     """
 
 
