@@ -128,7 +128,6 @@ class ClusterExecutor:
         if model.id not in self._models:
             key = f"fscompress-model-{model.id.hex()}"
             self._models[model.id] = self._client.submit(_same, self._read_model(model), key=key)
-            self._client.replicate([self._models[model.id]])
         return self._models[model.id]
 
     def _count_threads(self) -> None:

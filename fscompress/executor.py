@@ -4,7 +4,7 @@ In: a work function of the codec, the networks it needs, a block.  Out: a task t
 changes no byte: a task depends on what is handed to it and on nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
@@ -89,7 +89,7 @@ def submit_within(budget: Budget, need: int, submit: Callable[[], Task[bytes]]) 
 
 def budgeted(
     submitted: Iterable[tuple[tuple[Item, int], Task[bytes]]], executor: Executor, budget: Budget, cancel: Cancel
-) -> Iterator[tuple[Item, bytes]]:
+) -> Generator[tuple[Item, bytes], None, None]:
     """``in_order`` while the memory lasts: pairs of an item and its plain bytes, whose memory is free again."""
     for (item, need), plain in in_order(submitted, lambda n: executor.has_room(n) and budget.has_room(), cancel.set):
         budget.release(need)

@@ -135,6 +135,12 @@ def replacing(target: Path) -> Iterator[Path]:
         _sync_folder(target.parent)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """All files of a folder and its sub-folders, sorted; hidden ones, and those in hidden folders, are left out."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(n.startswith(".") for n in path.relative_to(folder).parts))
+
+
 def write_zeros(target: BinaryIO, n: int) -> None:
     """Writes ``n`` zeros; where ``target`` is a regular file that ends here, as a hole, which takes no room on disk."""
     flush_all(target)

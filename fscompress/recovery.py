@@ -8,7 +8,7 @@ docs/FORMAT.md, "Recovery"; guarded by ``tests/test_recovery.py``.
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import BinaryIO
@@ -90,7 +90,8 @@ def recover_stream(
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
         for stream in streams:
             tasks = _Tasks(source, stream, find_model, options.engine, run, cancel.before(progress), budget)
-            _write(stream, budgeted(tasks.submit(), run, budget, cancel), target, result)
+            with closing(budgeted(tasks.submit(), run, budget, cancel)) as decoded:  # else a failure waits for them
+                _write(stream, decoded, target, result)
     result.n_coded = source.seek(0, 2)
     result.seconds = time.monotonic() - began
     return result

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from fscompress.bench.published import N_PLAIN, PTB_TEST, TEST, WHOLE
 from fscompress.bench.sample import sample_text
 from fscompress.errors import CorpusError, RefusedError
+from fscompress.files import files_below
 from fscompress.settings import cache_folder
 
 SAMPLE = "sample"
@@ -43,7 +44,7 @@ def opened(words: Sequence[str], data: Path | None, report: Download) -> Iterato
     """The inputs that ``words`` name; temporary files among them last as long as the context.
 
     Args:
-        words: of ``NAMED``, files, and folders, of which all files are taken; none: the sample and corpora there are.
+        words: of ``NAMED``, files, and folders with all their files, each once; none: the sample and corpora there are.
         data: folder in which corpora are looked for first.
         report: of a download, which only a word can bring about.
     Raises:
@@ -52,7 +53,7 @@ def opened(words: Sequence[str], data: Path | None, report: Download) -> Iterato
     with TemporaryDirectory(prefix="fscompress-bench-") as name:
         folder = Path(name)
         if words:
-            yield [each for word in words for each in _named(word, data, folder, report)]
+            yield list(dict.fromkeys(each for word in words for each in _named(word, data, folder, report)))
         else:
             yield list(_present(data, folder))
 
@@ -74,8 +75,7 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 def _named(word: str, data: Path | None, folder: Path, report: Download) -> Iterator[Input]:
     path = Path(word)
     if path.is_dir():
-        files = (file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith("."))
-        yield from (_file(str(file), file) for file in files if file.stat().st_size)
+        yield from (_file(str(file), file) for file in files_below(path) if file.stat().st_size)
     elif path.is_file():
         yield _file(word, path)
     elif word in NAMED:
@@ -92,9 +92,9 @@ def _corpus(name: str, data: Path | None, folder: Path, report: Download) -> Inp
         from fscompress.corpora import enwik8
 
         return _file(name, enwik8.locate(data, report))
-    from fscompress.corpora import open_corpus
+    from fscompress.corpora import named_corpus
 
-    (source,) = open_corpus(name.removesuffix("-test"), data, report=report).test
+    (source,) = named_corpus(name.removesuffix("-test"), data, report).test
     return _written(name, source.read().tobytes(), folder, name)
 
 

@@ -83,14 +83,15 @@ def measure(compressor: Compressor, file: str, data: bytes, runs: int | None = N
     """
     try:
         compressor.decompress(compressor.compress(data[:WARM_UP_BYTES]))
-        encodes = repeated(clocked(lambda: compressor.compress(data)), runs)
-        coded = encodes[0][0]
-        decodes = repeated(clocked(lambda: compressor.decompress(coded)), runs)
+        first = _First()
+        encodes = repeated(clocked(lambda: compressor.compress(data), first.equals), runs)
+        coded = first.result
+        decodes = repeated(clocked(lambda: compressor.decompress(coded), data.__eq__), runs)
     except (FscompressError, OSError, EOFError, ValueError, RuntimeError) as error:
         return failed(compressor.name, file, len(data), f"{type(error).__name__}: {error}")
-    if any(other != coded for other, _ in encodes):
+    if not all(same for same, _ in encodes):
         return failed(compressor.name, file, len(data), "encoding twice gave different bytes")
-    if any(plain != data for plain, _ in decodes):
+    if not all(same for same, _ in decodes):
         return failed(compressor.name, file, len(data), NOT_BACK)
     times = [seconds for _, seconds in encodes], [seconds for _, seconds in decodes]
     return measured(compressor.name, file, len(data), len(coded), compressor.model_bytes, *times)
@@ -117,13 +118,25 @@ def measured(
     return Row(compressor, file, n_plain, n_coded, model_bytes, *medians, *spreads, peak_bytes, len(encodes))
 
 
-def clocked(work: Callable[[], Result]) -> Callable[[], tuple[Result, float]]:
-    """``work`` with the seconds that it takes; nothing is imported for it, as memory is measured too."""
+class _First:
+    """The first of several results: the others are compared and not kept, for memory is measured too."""
 
-    def once() -> tuple[Result, float]:
+    result = b""
+
+    def equals(self, result: bytes) -> bool:
+        """Whether it is the first one or equal to that."""
+        self.result = self.result or result
+        return result == self.result
+
+
+def clocked(work: Callable[[], bytes], judge: Callable[[bytes], bool]) -> Callable[[], tuple[bool, float]]:
+    """What ``judge`` says of the result of ``work``, and the seconds of ``work`` alone; nothing is imported for it."""
+
+    def once() -> tuple[bool, float]:
         began = time.perf_counter()
         result = work()
-        return result, time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        return judge(result), seconds
 
     return once
 

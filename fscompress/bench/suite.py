@@ -35,7 +35,7 @@ class Limits:
     """How often and how long.
 
     Args:
-        runs: timed runs of each; None: three of what takes less than a second, else one.
+        runs: timed runs of each; None: 3 to 25 of what takes less than a second, else one.
         timeout: seconds for one compressor on one file, all its runs together.
         threads: of each compressor that can use several.
     """

@@ -1,6 +1,7 @@
 """``fscompress train``: a corpus in, a run folder with checkpoints out; alone, or as one of torchrun's processes."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -30,7 +31,9 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
         try:
             weights[name] = float(number)
         except ValueError:
-            raise click.BadParameter(f"expected FOLDER=NUMBER (got '{value}')", param_hint="--weight") from None
+            weights[name] = math.nan
+        if not 0 <= weights[name] < math.inf:
+            raise click.BadParameter(f"expected FOLDER=NUMBER (got '{value}')", param_hint="--weight")
     return weights
 
 
@@ -40,7 +43,9 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
 @shape_options
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
 @click.option("--valid", type=click.Path(exists=True, path_type=Path), help="Validate on this file; hold nothing out.")
-@click.option("--weight", multiple=True, metavar="FOLDER=NUMBER", help="Share of a sub-folder of CORPUS; repeatable.")
+@click.option(
+    "--weight", multiple=True, metavar="FOLDER=NUMBER", help="Share of a sub-folder of CORPUS; repeatable; 1 of others."
+)
 @click.option("--minutes", type=POSITIVE, help="End after this much time.")
 @click.option("--epochs", type=POSITIVE, help="End after this many passes.")
 @click.option("--rate", type=POSITIVE, help="Initial learning rate instead of the preset's.")

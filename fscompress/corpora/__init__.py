@@ -6,7 +6,7 @@ batches of int64 [T + 1, B] from it.  Library of this folder: numpy, and urllib 
 """
 
 from fscompress.corpora.batches import Batches
-from fscompress.corpora.named import open_corpus
+from fscompress.corpora.named import named_corpus, open_corpus
 from fscompress.corpora.source import Corpus, Group, Source
 
-__all__ = ["Batches", "Corpus", "Group", "Source", "open_corpus"]
+__all__ = ["Batches", "Corpus", "Group", "Source", "named_corpus", "open_corpus"]

@@ -6,7 +6,8 @@ takes the next from a queue that draws a group by weight and goes through each g
 The order depends on the seed alone, so a run resumed at step n sees the batches that an uninterrupted run would have
 seen, and processes that read some lanes each see the lanes of one process that reads them all.
 
-Files stay memory-mapped.  What this holds grows with the number of files and by 8 bytes a segment, never with the text.
+Files stay on disk.  What this holds grows with the number of files, by 8 bytes a segment and by a segment a lane, never
+with the text.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class _Segments:
-    """Consecutive ranges of ``length`` bytes of all sources; a source's last one of less than half of it is dropped."""
+    """Consecutive ranges of ``length`` bytes of all sources; a source's last one of up to half of it is dropped."""
 
     def __init__(self, group: Group, length: int) -> None:
         self._sources = [source for source in group.sources if len(source) > 1]
@@ -84,13 +85,14 @@ class Batches:
         groups = tuple(group for group in corpus.train if any(len(source) > 1 for source in group.sources))
         if not groups:
             raise CorpusError(f"corpus '{corpus.name}' has no file of two bytes or more; give more text")
-        single = len(groups) == 1 and len(groups[0].sources) == 1
+        single = groups[0].sources[0] if len(groups) == 1 and len(groups[0].sources) == 1 else None
         if single and len(groups[0]) < batch * (window + 1):
             raise CorpusError(f"corpus '{corpus.name}' has less than one window of {window} bytes in {batch} lanes")
-        queue = _stretches(groups[0].sources[0], batch) if single else _mixed(groups, seed)
+        queue = _stretches(single, batch) if single else _mixed(groups, seed)
         self._window = window
         # Lanes that are not read move on as well: all draw from one queue, and the order of drawing is the grid's.
         self._lanes = [_Lane(queue) for _ in range(batch)]
+        self._whole = (single, single.read()) if single else None  # mapped once: a mapped file is an open one
         self._read = dict(enumerate(range(batch)[lanes or slice(None)]))
         self._rows: Rows = np.zeros((window + 1, len(self._read)), np.int64)
         self._advance(1)
@@ -117,8 +119,15 @@ class Batches:
         for column, lane in self._read.items():
             row = self._window + 1 - n
             for segment, start, stop in ranges[lane]:
-                self._rows[row : row + stop - start, column] = self._lanes[lane].mapped(segment)[start:stop]
+                self._rows[row : row + stop - start, column] = self._bytes(lane, segment)[start:stop]
                 row += stop - start
+
+    def _bytes(self, lane: int, segment: Source) -> Bytes:
+        """The segment that the lane is in, uint8 [n]."""
+        if self._whole is None:
+            return self._lanes[lane].copied(segment)
+        source, data = self._whole
+        return data[segment.start - source.start : segment.stop - source.start]
 
 
 class _Lane:
@@ -128,7 +137,7 @@ class _Lane:
         self._queue = queue
         self._segment = next(queue)
         self._at = 0
-        self._mapped: tuple[Source, Bytes] | None = None
+        self._copied: tuple[Source, Bytes] | None = None
 
     def ranges(self, n: int) -> list[tuple[Source, int, int]]:
         """The next n bytes as (segment, start, stop) pieces."""
@@ -142,8 +151,8 @@ class _Lane:
             n -= step
         return pieces
 
-    def mapped(self, segment: Source) -> Bytes:
-        """The segment's bytes, uint8 [n]; one segment a lane is kept mapped."""
-        if self._mapped is None or self._mapped[0] is not segment:
-            self._mapped = (segment, segment.read())
-        return self._mapped[1]
+    def copied(self, segment: Source) -> Bytes:
+        """The segment's bytes, uint8 [n]; one segment a lane is kept."""
+        if self._copied is None or self._copied[0] is not segment:
+            self._copied = (segment, np.array(segment.read()))
+        return self._copied[1]

@@ -6,6 +6,7 @@ from pathlib import Path
 from fscompress.corpora import enwik8, ptb
 from fscompress.corpora.source import Corpus, Group, Source, file_source
 from fscompress.errors import CorpusError
+from fscompress.files import files_below
 
 Report = Callable[[str, int, int], None]  # (what, bytes done, bytes in all)
 
@@ -38,21 +39,24 @@ def _file(path: Path) -> Corpus:
 
 def _folder(path: Path, weights: Mapping[str, float]) -> Corpus:
     """One group for each sub-folder and one for the files beside them; every file is split on its own."""
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
     parts: dict[str, list[tuple[Source, Source, Source]]] = {}
-    for file in files:
+    for file in files_below(path):
         relative = file.relative_to(path)
         parts.setdefault(relative.parts[0] if len(relative.parts) > 1 else "", []).append(_split(file_source(file)))
     unknown = sorted(set(weights) - set(parts))
     if unknown:
         raise CorpusError(f"{path}: no folder '{unknown[0]}' (it has: {', '.join(sorted(parts))})")
-    groups = tuple(
-        Group(name, float(weights.get(name, sum(len(split[0]) for split in splits))), tuple(s[0] for s in splits))
-        for name, splits in sorted(parts.items())
-        if weights.get(name, 1.0) > 0
-    )
-    splits = [split for group in parts.values() for split in group]
+    sizes = {name: float(sum(len(split[0]) for split in splits)) for name, splits in parts.items()}
+    shares = {name: weights.get(name, 1.0) if weights else size for name, size in sizes.items()}
+    read = {name: splits for name, splits in sorted(parts.items()) if shares[name] > 0}
+    groups = tuple(Group(name, shares[name], tuple(s[0] for s in splits)) for name, splits in read.items())
+    splits = [split for group in read.values() for split in group]
     return Corpus(path.name, groups, tuple(s[1] for s in splits), tuple(s[2] for s in splits))
+
+
+def named_corpus(name: str, data: Path | None = None, report: Report = _silent) -> Corpus:
+    """``enwik8`` or ``ptb``, whatever paths of these names there are; arguments and errors as of ``open_corpus``."""
+    return _enwik8(data, report) if name == "enwik8" else _ptb(data or Path())
 
 
 def open_corpus(
@@ -65,25 +69,26 @@ def open_corpus(
     """The corpus of that name or path.
 
     Args:
-        name: ``enwik8``, ``ptb``, or the path of a file or folder (a path wins where both exist).
-        data: folder in which the named corpora are looked for first.
-        weights: for a folder, the weight of each sub-folder; the default is its size.
+        name: ``enwik8``, ``ptb``, or the path of a file or folder.  A file or folder called enwik8 is taken as it is,
+            unless ``data`` is given; one called ptb has to be written ./ptb, for its parts must not be mixed.
+        data: folder in which the named corpora are looked for first; ptb's default is the working folder.
+        weights: for a folder, the weight of each sub-folder, 1 of those that are not named; without any, their sizes.
         valid: file whose bytes validate instead of the held-out part; nothing is then held out of ``name``.
         report: called while a corpus is downloaded.
     Raises:
         CorpusError: nothing of that name can be had; the message says where to put it.
     """
     path = Path(name)
-    if path.is_dir():
+    if name == "ptb" or (name == "enwik8" and (data or not path.exists())):
+        corpus = named_corpus(name, data, report)
+    elif path.is_dir():
         corpus = _folder(path, weights or {})
     elif path.is_file():
         corpus = _file(path)
-    elif name == "enwik8":
-        corpus = _enwik8(data, report)
-    elif name == "ptb":
-        corpus = _ptb(data)
     else:
         raise CorpusError(f"no corpus '{name}'; give enwik8, ptb, or the path of a file or folder")
+    if weights and not path.is_dir():
+        raise CorpusError(f"{name}: weights are for the sub-folders of a folder, and this is none")
     if valid is None:
         return corpus
     whole = {source.path: file_source(source.path) for group in corpus.train for source in group.sources}

@@ -89,6 +89,19 @@ def joined(sources: tuple[Source, ...], start: int = 0, stop: int | None = None)
     for source in sources:
         first, last = max(start - at, 0), len(source) if stop is None else min(stop - at, len(source))
         if first < last:
-            parts.append(Source(source.path, source.start + first, source.start + last).read())
+            parts.append(Source(source.path, source.start + first, source.start + last))
         at += len(source)
-    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.uint8), *parts])
+    if len(parts) == 1:
+        return parts[0].read()
+    data = np.empty(sum(map(len, parts)), np.uint8)
+    at = 0
+    for part in parts:  # one after another: a mapped file is an open one
+        data[at : at + len(part)] = part.read()
+        at += len(part)
+    return data
+
+
+def beginnings(sources: tuple[Source, ...], n: float) -> Bytes:
+    """About ``n`` bytes, uint8: the same share of each source, from its beginning; all of them if they have no more."""
+    share = min(1.0, n / max(1, sum(map(len, sources))))
+    return joined(tuple(source.part(0.0, share) for source in sources))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fscompress.corpora import Corpus
-from fscompress.corpora.source import Bytes, joined
+from fscompress.corpora.source import Bytes, beginnings
 from fscompress.model.base import ByteModel
 from fscompress.study.settings import Setting
 from fscompress.training.checkpoint import read_checkpoint
@@ -88,4 +88,4 @@ class Runs:
 
     def text(self) -> Bytes:
         """The beginning of the validation part, uint8 [n]."""
-        return joined(self.corpus.valid, stop=self.setting.measured_bytes)
+        return beginnings(self.corpus.valid, self.setting.measured_bytes)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from fscompress.errors import CheckpointError
@@ -46,8 +46,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+        data = save(tensors, {"format": FORMAT, "checkpoint": json.dumps(described)})
         with replacing(path) as temporary:
-            save_file(tensors, temporary, {"format": FORMAT, "checkpoint": json.dumps(described)})
+            temporary.write_bytes(data)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: checkpoint cannot be written ({error})") from error
 

@@ -20,7 +20,7 @@ def bits_per_byte(run: Window, data: Bytes, lanes: int = 32, primer: bytes = b"\
     """Mean cost in bits of predicting each byte of ``data`` (uint8 [n]) from those before it in its lane.
 
     The text is cut into ``lanes`` stretches; each starts from the state after ``primer``, as the integer model does.
-    Bytes that do not fill a whole window of every lane are left out (fewer than 64 * lanes).
+    Bytes that do not fill all lanes are left out (fewer than ``lanes``); a short text has fewer lanes.
     """
     return _mean_bits([run], data, lanes, primer)
 
@@ -46,10 +46,11 @@ def predictions(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Each window's bytes int64 [T, B] and their logits [T, B, 256] by the mean of the models' probabilities.
 
-    Lanes and primer are as in ``bits_per_byte``; the models are in evaluation mode until the last window is taken.
+    Lanes and primer are as in ``bits_per_byte``, T is 64 but for the last window; the models are in evaluation mode
+    until that is taken.
     Raises ValueError for less than one window.
     """
-    grid = lane_grid(data, lanes)
+    grid = _all_lanes(data, lanes)
     steps, lanes = grid.shape
     grid = np.concatenate((np.full((1, lanes), primer[-1], np.uint8), grid)).astype(np.int64)
     training = [run.model.training for run in runs]
@@ -70,12 +71,21 @@ def predictions(
 
 def lane_grid(data: Bytes, lanes: int) -> Bytes:
     """``data`` in ``lanes`` columns, uint8 [T, lanes], T a multiple of ``WINDOW``; fewer columns for a short text."""
-    lanes = max(1, min(lanes, len(data) // WINDOW))
-    length = len(data) // lanes
-    steps = length // WINDOW * WINDOW
-    if steps == 0:
+    grid = _all_lanes(data, lanes)
+    return grid[: len(grid) // WINDOW * WINDOW]
+
+
+def fitting_lanes(n_bytes: int, lanes: int = 32) -> int:
+    """As many of ``lanes`` as have a window each; one at least."""
+    return max(1, min(lanes, n_bytes // WINDOW))
+
+
+def _all_lanes(data: Bytes, lanes: int) -> Bytes:
+    if len(data) < WINDOW:
         raise ValueError(f"evaluation needs at least {WINDOW} bytes (got {len(data)})")
-    return np.array(data[: lanes * length]).reshape(lanes, length).T[:steps]
+    lanes = fitting_lanes(len(data), lanes)
+    length = len(data) // lanes
+    return np.array(data[: lanes * length]).reshape(lanes, length).T
 
 
 def _averaged(logits: Sequence[Tensor]) -> Tensor:

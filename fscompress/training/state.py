@@ -81,7 +81,11 @@ def restore_run(
             for key, prefix in REMEMBERED.items()
             if f"{prefix}.{name}" in saved.tensors
         }
-    generator.set_state(saved.tensors["rng"])
+    rng = saved.tensors["rng"]
+    if len(rng) == len(generator.get_state()):
+        generator.set_state(rng)
+    else:  # of another kind of device: masks that no run has seen, and none twice
+        generator.manual_seed(generator.initial_seed() + saved.progress["step"])
     return tuple(
         tuple(saved.tensors[f"state.{group}.{member}"][lanes].to(device) for member in range(len(state)))
         for group, state in enumerate(model.initial_state(1))

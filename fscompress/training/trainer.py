@@ -6,6 +6,7 @@ Several processes may share a run (``distributed.py``): all of them construct an
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ import torch
 from torch import Tensor
 
 from fscompress.corpora import Batches, Corpus
-from fscompress.corpora.source import joined
-from fscompress.errors import CheckpointError
+from fscompress.corpora.source import beginnings
+from fscompress.errors import CheckpointError, CorpusError, RefusedError
+from fscompress.files import replacing
 from fscompress.model.base import Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT
@@ -25,6 +27,7 @@ from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_ch
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.distributed import ALONE, World, slice_masks
+from fscompress.training.evaluation import WINDOW
 from fscompress.training.optimisers import make_optimiser
 from fscompress.training.schedule import Budget, learning_rate
 from fscompress.training.sparsity import Sparsity
@@ -64,8 +67,8 @@ class RunOptions:
         precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware).
         compiled: compile the cell kernels (needs a C++ compiler; on CUDA Triton, where the network has its kernels).
         eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.
-        eval_bytes: validation bytes used during training, from the beginning of the held-out part; None: 350,000, with
-            the paper's schedules 5,000,000.
+        eval_bytes: validation bytes used during training, the beginning of each held-out part by its length; None:
+            350,000, with the paper's schedules 5,000,000.
         save_seconds: wall time between checkpoints.
     """
 
@@ -90,8 +93,8 @@ class Trainer:
         world: this process among those that share the run.
     Raises:
         RefusedError: the device is missing, or the batch cannot be divided among the processes.
-        CorpusError: less text than one window of every lane.
-        CheckpointError: nothing to resume, or it is of another preset or corpus.
+        CorpusError: less text than one window of every lane, or than one to validate on.
+        CheckpointError: nothing to resume, or it is of another preset or corpus: other groups, weights or sizes.
     """
 
     def __init__(
@@ -119,7 +122,9 @@ class Trainer:
         self.batches = Batches(corpus, config.batch, config.window, config.seed, self._lanes)
         self.hidden = self.model.initial_state(self._lanes.stop - self._lanes.start)
         paper = config.schedule != "cosine"
-        self.valid = joined(corpus.valid, stop=options.eval_bytes or (PAPER_EVAL_BYTES if paper else EVAL_BYTES))
+        self.valid = beginnings(corpus.valid, options.eval_bytes or (PAPER_EVAL_BYTES if paper else EVAL_BYTES))
+        if len(self.valid) < WINDOW:
+            raise CorpusError(f"validation needs at least {WINDOW} bytes (got {len(self.valid)}); give more text")
         self.state = RunState()
         if resume:
             self._restore(read_checkpoint(options.out / LAST))
@@ -129,6 +134,10 @@ class Trainer:
         if config.schedule == "plateau":
             default_every = self._epoch_steps
         self._eval_every = options.eval_every or default_every
+
+    @property
+    def _groups(self) -> list[list[str | float]]:
+        return [[group.name, group.weight, len(group)] for group in self.corpus.train]
 
     @property
     def bytes_seen(self) -> int:
@@ -148,6 +157,8 @@ class Trainer:
     def fit(self, tell: Callable[[Report], None], stopped: Callable[[], bool]) -> None:
         """Trains until the budget is spent or ``stopped()`` in any process; the folder then holds the final state."""
         saved = self.state.seconds
+        if self.world.leads:
+            self._forget_later_metrics()
         self.model.train()
         while self._goes_on(stopped):
             if self.state.seconds - saved >= self.options.save_seconds:
@@ -191,7 +202,10 @@ class Trainer:
         rate = learning_rate(self.preset.training, self.state.step, self.progress(), self.state.plateau)
         loss = step(torch.from_numpy(next(self.batches)), rate)
         self.state.step += 1
-        return self.world.mean(loss) / NATS_PER_BIT, rate
+        bpc = self.world.mean(loss) / NATS_PER_BIT
+        if not math.isfinite(bpc):  # before what was saved is overwritten
+            raise RefusedError(f"{self.options.out}: has diverged at step {self.state.step}; give a lower --rate")
+        return bpc, rate
 
     def _validate(self) -> None:
         state = self.state
@@ -214,6 +228,16 @@ class Trainer:
                 file.write(json.dumps(vars(report)) + "\n")
         tell(report)
 
+    def _forget_later_metrics(self) -> None:
+        """Leaves out what a killed run, or another one in this folder, has told of steps that are still to come."""
+        metrics = self.options.out / METRICS
+        if metrics.exists():
+            lines = metrics.read_text("utf-8").splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("\n")]
+            kept = [line for line in whole if json.loads(line)["step"] <= self.state.step]
+            with replacing(metrics) as temporary:
+                temporary.write_text("".join(kept), "utf-8")
+
     def save(self) -> None:
         """Writes the resumable checkpoint, with the hidden states of all processes' lanes."""
         self._settle()
@@ -234,6 +258,7 @@ class Trainer:
             **self.state.to_json(),
             "corpus": self.corpus.name,
             "n_train": self.corpus.n_train,
+            "groups": self._groups,
             "precision": str(self.run.dtype),
         }
         return Checkpoint(self.preset.model, self.preset.training, progress, weights | tensors)
@@ -250,6 +275,8 @@ class Trainer:
             raise CheckpointError(f"{self.options.out}: its checkpoint is of another preset or other settings")
         if saved.progress["n_train"] != self.corpus.n_train:
             raise CheckpointError(f"{self.options.out}: its checkpoint saw another corpus (training bytes differ)")
+        if saved.progress.get("groups", self._groups) != self._groups:  # older ones do not say
+            raise CheckpointError(f"{self.options.out}: its checkpoint saw the corpus with other weights")
         self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
         self.sparsity.restore(saved.tensors)
         self.state = RunState.from_json(saved.progress)

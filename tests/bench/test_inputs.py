@@ -38,7 +38,7 @@ def test_files_and_folders(here: Path) -> None:
         Path(name).write_text(name)
     Path("deep/empty").touch()
     assert [each.name for each in inputs(["b.txt"])] == ["b.txt"]
-    assert [each.name for each in inputs(["b.txt", "."])] == ["b.txt", "a.txt", "b.txt", "deep/c.txt"]
+    assert [each.name for each in inputs(["b.txt", "."])] == ["b.txt", "a.txt", "deep/c.txt"]
     assert inputs(["a.txt"])[0].sha256 == hashlib.sha256(b"a.txt").hexdigest()
     assert not records_on(inputs(["."]))
 
@@ -64,6 +64,12 @@ def test_what_is_not_there(here: Path) -> None:
     Path("empty").touch()
     with pytest.raises(RefusedError, match="empty: is empty; there is nothing to measure"):
         inputs(["empty"])
+
+
+def test_a_folder_of_a_corpus_name_is_not_the_corpus(here: Path, ptb: Path) -> None:
+    ptb.rename("ptb")
+    (source,) = inputs(["ptb-test"], Path("ptb"))
+    assert source.n_bytes == len("the test <unk>\nof it\n")
 
 
 def test_a_file_is_no_corpus_by_its_name(here: Path, cache: Path) -> None:

@@ -5,6 +5,7 @@ And what they hold in memory does not depend on how much text there is.
 
 import hashlib
 import itertools
+import resource
 import tracemalloc
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from fscompress.corpora import Batches, Corpus, Group, open_corpus
 from fscompress.corpora import batches as module
-from fscompress.corpora.source import Source, file_source, joined
+from fscompress.corpora.source import Source, beginnings, file_source, joined
 from fscompress.errors import CorpusError
 
 
@@ -135,6 +136,62 @@ def test_weights_decide_the_share(folder):
     corpus = open_corpus(str(folder), weights={"a": 1, "b": 3})
     seen = np.stack(take(Batches(corpus, 4, 50, seed=0), 200))[:, 1:]
     assert 0.70 < (seen == ord("b")).mean() < 0.80
+
+
+def test_folders_that_are_not_named_weigh_one(folder):
+    corpus = open_corpus(str(folder), weights={"b": 3})
+    assert [(group.name, group.weight) for group in corpus.train] == [("a", 1.0), ("b", 3.0)]
+    corpus = open_corpus(str(folder), weights={"a": 0})
+    assert [group.name for group in corpus.train] == ["b"]
+    assert {source.path.parent.name for source in corpus.valid + corpus.test} == {"b"}
+    with pytest.raises(CorpusError, match="weights are for the sub-folders of a folder"):
+        open_corpus(str(folder / "b/three"), weights={"b": 1})
+
+
+def test_hidden_folders_are_no_text(folder):
+    before = open_corpus(str(folder))
+    (folder / ".git/objects").mkdir(parents=True)
+    (folder / ".git/objects/aa").write_bytes(b"x" * 1000)
+    assert open_corpus(str(folder)) == before
+
+
+def test_a_folder_called_ptb_is_not_mixed_from_its_parts(folder, monkeypatch):
+    monkeypatch.setenv("FSCOMPRESS_CACHE", str(folder / "cache"))
+    monkeypatch.chdir(folder)
+    (folder / "ptb").mkdir()
+    for part in ("train", "valid", "test"):
+        (folder / f"ptb/ptb.{part}.txt").write_text(f" the {part} <unk> \n" * 20)
+    for data in (None, folder, folder / "ptb"):
+        corpus = open_corpus("ptb", data)
+        assert b"valid" not in joined(corpus.train[0].sources).tobytes()
+        assert b"test" not in joined(corpus.train[0].sources).tobytes()
+        assert corpus.form.startswith("text form")
+    assert len(open_corpus("./ptb").train[0].sources) == 3
+
+
+def test_more_files_than_may_be_open(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for name in range(200):
+        (tmp_path / str(name)).write_bytes(bytes(300))
+    one = tmp_path / "one"
+    one.write_bytes(bytes(5000))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(limits[0], 100), limits[1]))
+    try:
+        corpus = open_corpus(str(tmp_path), valid=one)
+        assert len(beginnings(open_corpus(str(tmp_path)).valid, 10_000)) > 1000
+        for batches in (Batches(corpus, 150, 10, seed=0), Batches(open_corpus(str(one)), 150, 10, seed=0)):
+            take(batches, 50)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_validation_sees_the_same_share_of_all_files(folder):
+    valid = open_corpus(str(folder)).valid
+    whole = beginnings(valid, 10_000)
+    assert whole.tobytes() == b"".join(source.read().tobytes() for source in valid)
+    share = 0.3
+    some = [source.read()[: int(len(source) * share)].tobytes() for source in valid]
+    assert beginnings(valid, len(whole) * share).tobytes() == b"".join(some)
 
 
 def test_parts_do_not_overlap(folder):

@@ -2,14 +2,16 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 import torch
 
 from fscompress.corpora import open_corpus
-from fscompress.errors import CheckpointError, RefusedError
+from fscompress.errors import CheckpointError, CorpusError, RefusedError
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
+from fscompress.temporary import _sweep
 from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
 from fscompress.training.config import OPTIMISERS, PRESETS, Preset, TrainConfig, preset
 from fscompress.training.schedule import EARLY_STOP_EPOCHS, Budget, Plateau, learning_rate
@@ -70,6 +72,79 @@ def test_resume_refuses_other_settings_and_other_data(corpus, tmp_path):
     (tmp_path / "more").write_bytes(b"another text, longer than that " * 500)
     with pytest.raises(CheckpointError, match="another corpus"):
         make(open_corpus(str(tmp_path / "more")), tmp_path / "run", 5, resume=True)
+
+
+def test_resume_refuses_other_weights(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 100)
+    corpus = open_corpus(str(tmp_path / "texts"), weights={"a": 2})
+    fit(make(corpus, tmp_path / "run", 5))
+    make(corpus, tmp_path / "run", 5, resume=True)
+    with pytest.raises(CheckpointError, match="saw the corpus with other weights"):
+        make(open_corpus(str(tmp_path / "texts")), tmp_path / "run", 5, resume=True)
+
+
+def test_a_run_goes_on_from_another_kind_of_device(corpus, tmp_path):
+    dropping = Preset(dataclasses.replace(MODEL, dropout=0.2), SMALL.training)
+    fit(make(corpus, tmp_path, 5, chosen=dropping))
+    saved = read_checkpoint(tmp_path / LAST)
+    write_checkpoint(
+        tmp_path / LAST, dataclasses.replace(saved, tensors=saved.tensors | {"rng": torch.zeros(16).byte()})
+    )
+    trainer = make(corpus, tmp_path, 9, resume=True, chosen=dropping)
+    assert len(fit(trainer)) == 4
+
+
+def test_too_little_to_validate_on_is_refused_before_the_training(tmp_path):
+    for name, size in (("text", 5000), ("valid", 63)):
+        (tmp_path / name).write_bytes(bytes(size))
+    corpus = open_corpus(str(tmp_path / "text"), valid=tmp_path / "valid")
+    with pytest.raises(CorpusError, match=r"validation needs at least 64 bytes \(got 63\)"):
+        make(corpus, tmp_path / "run", 5)
+
+
+def test_a_run_that_diverges_says_so_and_keeps_what_was_saved(corpus, tmp_path):
+    fit(make(corpus, tmp_path, 3))
+    before = (tmp_path / LAST).read_bytes()
+    trainer = make(corpus, tmp_path, 9, resume=True)
+    with torch.no_grad():
+        trainer.model.output.weight[0, 0] = torch.nan
+    with pytest.raises(RefusedError, match="has diverged at step 4; give a lower --rate"):
+        fit(trainer)
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_metrics_are_those_of_one_course(corpus, tmp_path):
+    def steps():
+        return [json.loads(line)["step"] for line in (tmp_path / METRICS).read_text().splitlines()]
+
+    fit(make(corpus, tmp_path, 60))
+    saved = (tmp_path / LAST).read_bytes()
+    fit(make(corpus, tmp_path, 110, resume=True))
+    assert steps() == [1, 50, 100]
+    (tmp_path / LAST).write_bytes(saved)
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"step": 1')
+    fit(make(corpus, tmp_path, 70, resume=True))
+    assert steps() == [1, 50]
+    fit(make(corpus, tmp_path, 5))
+    assert steps() == [1]
+
+
+def test_a_checkpoint_being_written_is_locked(corpus, tmp_path, monkeypatch):
+    trainer, kept = make(corpus, tmp_path, 3), []
+    renamed = os.replace
+
+    def sweep_first(source, target):
+        _sweep.__wrapped__(tmp_path)
+        kept.append(source.exists())
+        renamed(source, target)
+
+    monkeypatch.setattr(os, "replace", sweep_first)
+    trainer.save()
+    assert kept == [True]
+    assert {path.name for path in tmp_path.iterdir()} == {"text", LAST}
 
 
 def test_damaged_checkpoint_is_one_clear_error(corpus, tmp_path):
