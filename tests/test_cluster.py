@@ -163,6 +163,15 @@ def test_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
         ClusterExecutor(workers.scheduler_address, read_model)
 
 
+def test_workers_that_go_before_the_first_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    with local_cluster(n_workers=1) as workers, ClusterExecutor(workers.scheduler_address, read_model) as executor:
+        workers.scale(0)
+        wait_until(lambda: not workers.scheduler.workers)
+        monkeypatch.setattr(cluster_module, "WORKER_SECONDS", 0.3)
+        with pytest.raises(RefusedError, match="has lost all its workers"):
+            encode_on(executor, text(2000), tiny())
+
+
 @pytest.mark.usefixtures("installed")
 def test_files_of_a_command(scheduler: str, here: Path) -> None:
     names = [f"{n}.txt" for n in range(5)]
