@@ -79,7 +79,10 @@ def open_corpus(
         CorpusError: nothing of that name can be had; the message says where to put it.
     """
     path = Path(name)
-    if name == "ptb" or (name == "enwik8" and (data or not path.exists())):
+    named = name == "ptb" or (name == "enwik8" and (data or not path.exists()))
+    if weights and (named or not path.is_dir()):
+        raise CorpusError(f"{name}: weights are for the sub-folders of a folder, and this is none")
+    if named:
         corpus = named_corpus(name, data, report)
     elif path.is_dir():
         corpus = _folder(path, weights or {})
@@ -87,8 +90,6 @@ def open_corpus(
         corpus = _file(path)
     else:
         raise CorpusError(f"no corpus '{name}'; give enwik8, ptb, or the path of a file or folder")
-    if weights and not path.is_dir():
-        raise CorpusError(f"{name}: weights are for the sub-folders of a folder, and this is none")
     if valid is None:
         return corpus
     whole = {source.path: file_source(source.path) for group in corpus.train for source in group.sources}

@@ -167,6 +167,8 @@ def test_a_folder_called_ptb_is_not_mixed_from_its_parts(folder, monkeypatch):
         assert b"test" not in joined(corpus.train[0].sources).tobytes()
         assert corpus.form.startswith("text form")
     assert len(open_corpus("./ptb").train[0].sources) == 3
+    with pytest.raises(CorpusError, match="ptb: weights are for the sub-folders of a folder"):
+        open_corpus("ptb", weights={"": 1})
 
 
 def test_more_files_than_may_be_open(tmp_path):
