@@ -71,11 +71,12 @@ def check_output(name: str, source: str, force: bool, binary: bool) -> None:
         return
     target = Path(name)
     _refuse_folder(target)
-    if _descriptor(name) is not None:
+    in_place = _in_place(name)
+    if isinstance(in_place, int):
         return
     if source != STANDARD and target.exists() and Path(source).exists() and target.samefile(source):
         raise RefusedError(f"{name}: input and output are the same file; give another output")
-    if not force and os.path.lexists(target) and (not target.exists() or _is_regular(target)):
+    if not force and in_place is None and os.path.lexists(target):
         raise RefusedError(f"{name}: exists already; -f overwrites it")
 
 
@@ -98,9 +99,9 @@ def open_output(
         yield Output(stream)
         flush_all(stream)
         return
-    descriptor = _descriptor(name)
-    if descriptor is not None or (Path(name).exists() and not _is_regular(Path(name))):
-        with open(name if descriptor is None else descriptor, "wb", closefd=descriptor is None) as file:
+    in_place = _in_place(name)
+    if in_place is not None:
+        with open(in_place, "wb", closefd=isinstance(in_place, str)) as file:
             yield Output(file)
         return
     target = Path(os.path.realpath(name))  # through a link: the file it points to is replaced, not the link
@@ -121,7 +122,7 @@ def replacing(target: Path) -> Iterator[Path]:
     It is its owner's alone until then, and gets the user's default mode.  After an exception ``target`` is as it was.
     Raises RefusedError for a target that cannot be replaced: a device, a pipe.
     """
-    if target.exists() and not _is_regular(target):
+    if _in_place(str(target)) is not None:
         raise RefusedError(f"{target}: is no file; give the name of one")
     with temporary_beside(target) as (temporary, _):
         yield temporary
@@ -178,8 +179,10 @@ def _ends_here(target: BinaryIO) -> bool:
     return stat.S_ISREG(status.st_mode) and target.tell() == status.st_size
 
 
-def _is_regular(path: Path) -> bool:
-    return stat.S_ISREG(path.stat().st_mode)
+def _in_place(name: str) -> int | str | None:
+    """What is opened and written as it is: an open descriptor, a device or pipe of that name; None for files."""
+    path, descriptor = Path(name), _descriptor(name)
+    return name if descriptor is None and path.exists() and not path.is_file() else descriptor
 
 
 def _refuse_folder(path: Path) -> None:

@@ -7,25 +7,21 @@ this no file has anything compiled.
 import zlib
 
 from fscompress.blocks import decode_block, encode_block
-from fscompress.container import SCHEME_NETWORK, CodedBlock
+from fscompress.container import CodedBlock
 from fscompress.engine import EnginePool, IntegerModel
 from fscompress.levels import LEVELS, Plan, plan, predictor
 
-_PLAIN = b"text " * 30
-_MANY_LANES = 64  # level fast's, of which some end here before the others
+_PLAIN = b"text " * 30  # of 64 lanes, some end before the others
+_LONG = 1 << 20  # bytes of which level fast makes as many lanes as it ever does
 
 
 def compile_kernels(model: IntegerModel) -> None:
     """Leaves every kernel of the default engine in the cache; raises EngineError as engines do."""
     pool = EnginePool([model], "auto")
     of_levels = (plan(each, len(_PLAIN), 1) for each in LEVELS.values())
-    for planned in dict.fromkeys((*of_levels, _many_lanes())):
+    many_lanes = plan(LEVELS["fast"], _LONG, 1)  # kernels of its own in the network on some processors, none in a mixer
+    for planned in dict.fromkeys((*of_levels, many_lanes)):
         _code(planned, pool)
-
-
-def _many_lanes() -> Plan:
-    """Has kernels of its own in the network on some processors, none in a mixer."""
-    return Plan(SCHEME_NETWORK, _MANY_LANES, bytes(12))
 
 
 def _code(planned: Plan, pool: EnginePool) -> None:

@@ -10,8 +10,8 @@ from fscompress.bench.blocks import blocks
 from fscompress.bench.decisions import Steps, decisions, mixed_cost, network_cost
 from fscompress.engine import Engine
 from fscompress.errors import RefusedError
-from fscompress.levels import LEVELS, Level, plan
-from fscompress.mixer import MixerSettings, settings_for
+from fscompress.levels import Level, plan
+from fscompress.mixer import LEVELS, MixerSettings, settings_for
 from fscompress.mixer.settings import BLANK_PRIORS, MATCH_BIT, SET_MATCH, SET_NETWORK, mask
 
 # Names of docs/INTEGER.md, 7.5 and 7.8, by number.
@@ -122,8 +122,7 @@ def ablate(
         RefusedError: the level has no mixer.
     """
     if chosen.mixing is None:
-        mixing = ", ".join(name for name, each in LEVELS.items() if each.mixing is not None)
-        raise RefusedError(f"level '{chosen.name}' has no mixer to take parts from (that have: {mixing})")
+        raise RefusedError(f"level '{chosen.name}' has no mixer to take parts from (that have: {', '.join(LEVELS)})")
     known = [[_known(plain, chosen, engine) for plain in blocks(data, chosen)] for data in files]
     losses: list[Loss] = []
     for variant in variants(settings_for(chosen.mixing, len(files[0]), 1)):

@@ -60,7 +60,7 @@ def export(
     for target in filter(None, (out, master)):
         check_output(str(target), str(checkpoint), force, binary=False)
         parts.check_absent(target, force)
-    from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint, write_master
+    from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint, master_bytes
     from fscompress.export.export import ExportSettings
 
     settings = ExportSettings(name, description, primer.read_bytes() if primer else DEFAULT_PRIMER)
@@ -69,23 +69,19 @@ def export(
         bpc = _compare(checkpoint, model, settings.primer, valid, console)
         measured = {"bpc": f"{bpc:.4f}", "bpc_measured_on": f"{valid.name}, {valid.stat().st_size} bytes"}
         model = export_checkpoint(checkpoint, ExportSettings(name, description, settings.primer, measured))
-    parts.check_number(out, len(model), part_bytes)
+    files = {out: model}
     if master:
-        parts.check_number(master, 2 * _n_weights(checkpoint), part_bytes)
-    with open_output(str(out), force=force) as output:
-        output.write(model)
+        files[master] = master_bytes(checkpoint)
+    for target, data in files.items():
+        parts.check_number(target, len(data), part_bytes)
     if master:
-        write_master(checkpoint, master)
-    for written in filter(None, (out, master)):
-        n_parts = parts.split_file(written, part_bytes)
+        master.parent.mkdir(parents=True, exist_ok=True)
+    for target, data in files.items():
+        with open_output(str(target), force=force) as output:
+            output.write(data)
+        n_parts = parts.split_file(target, part_bytes)
         in_parts = f" in {n_parts} parts" if n_parts > 1 else ""
-        console.notice(f"{written}: {parts.size(written):,} bytes{in_parts}")
-
-
-def _n_weights(checkpoint: Path) -> int:
-    from fscompress.training.checkpoint import read_checkpoint
-
-    return sum(tensor.numel() for tensor in read_checkpoint(checkpoint).weights().values())
+        console.notice(f"{target}: {len(data):,} bytes{in_parts}")
 
 
 def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console: Console) -> float:

@@ -10,7 +10,7 @@ from fscompress.export.export import ExportSettings, export_model
 from fscompress.model.base import ByteModel
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
-from fscompress.training.checkpoint import Checkpoint, read_checkpoint, read_shape, write_checkpoint
+from fscompress.training.checkpoint import Checkpoint, checkpoint_bytes, read_checkpoint, read_shape
 
 # What a lane has read before its first byte where no primer is given: plain prose that ends a paragraph.
 DEFAULT_PRIMER = b"""The history of writing begins with marks that stood for things and for numbers. Later they stood
@@ -54,8 +54,8 @@ def export_checkpoint(path: Path, settings: ExportSettings) -> bytes:
     return export_model(weights, checkpoint.model, dataclasses.replace(settings, metadata=trained | settings.metadata))
 
 
-def write_master(path: Path, out: Path) -> None:
-    """The weights of the checkpoint at ``path``, as float16, in a checkpoint that ``train --init`` starts from."""
+def master_bytes(path: Path) -> bytes:
+    """A checkpoint that ``train --init`` starts from: the weights of the one at ``path``, as float16."""
     checkpoint = read_checkpoint(path)
     halved = {f"model.{name}": tensor.half() for name, tensor in checkpoint.weights().items()}
-    write_checkpoint(out, dataclasses.replace(checkpoint, tensors=halved))
+    return checkpoint_bytes(dataclasses.replace(checkpoint, tensors=halved))

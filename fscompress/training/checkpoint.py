@@ -36,17 +36,22 @@ class Checkpoint:
         return {name[6:]: tensor.float() for name, tensor in self.tensors.items() if name.startswith("model.")}
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes beside ``path`` and renames, so that a crash leaves the old file."""
+def checkpoint_bytes(checkpoint: Checkpoint) -> bytes:
+    """The file that ``read_checkpoint`` reads."""
     described = {
         "model": dataclasses.asdict(checkpoint.model),
         "training": dataclasses.asdict(checkpoint.training),
         "progress": checkpoint.progress,
     }
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+    return save(tensors, {"format": FORMAT, "checkpoint": json.dumps(described)})
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes beside ``path`` and renames, so that a crash leaves the old file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
-        data = save(tensors, {"format": FORMAT, "checkpoint": json.dumps(described)})
+        data = checkpoint_bytes(checkpoint)
         with replacing(path) as temporary:
             temporary.write_bytes(data)
     except (OSError, SafetensorError) as error:
