@@ -8,6 +8,8 @@ Guarded by ``tests/training/test_distributed.py``.
 """
 
 import dataclasses
+import gc
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # before a world is met: its functions keep, as default argument, the group that there is
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -151,11 +154,16 @@ def joined_world(rank: int, size: int, device: str) -> Iterator[World]:
     world = _met(rank, size, device)
     try:
         yield world
-    except RuntimeError as error:
-        if "gloo" in str(error) or isinstance(error, dist.DistError):  # gloo has no class of its own for a lost peer
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        # gloo has no class of its own for a lost peer
+        if isinstance(error, RuntimeError) and ("gloo" in str(error) or isinstance(error, dist.DistError)):
             raise FscompressError(f"process {rank} of {size} has lost the others; go on with --resume") from error
         raise
     finally:
+        # The threads of the group end with the last reference to it, which the frames of an error and cycles hold.
+        # One that is left to free a tensor while the interpreter ends would abort the process.
+        gc.collect()
         dist.destroy_process_group()
 
 

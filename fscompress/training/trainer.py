@@ -156,10 +156,16 @@ class Trainer:
 
     def fit(self, tell: Callable[[Report], None], stopped: Callable[[], bool]) -> None:
         """Trains until the budget is spent or ``stopped()`` in any process; the folder then holds the final state."""
-        saved = self.state.seconds
         if self.world.leads:
             self._forget_later_metrics()
         self.model.train()
+        try:
+            self._train(tell, stopped)
+        finally:
+            self._step = None  # what it holds of the group of processes must not outlive the group
+
+    def _train(self, tell: Callable[[Report], None], stopped: Callable[[], bool]) -> None:
+        saved = self.state.seconds
         while self._goes_on(stopped):
             if self.state.seconds - saved >= self.options.save_seconds:
                 self.save()

@@ -70,6 +70,14 @@ def test_resumed_with_more_and_with_fewer_processes(folder, tmp_path):
     assert_same_run([*map(vars, first), *second, *map(vars, third)], expected)
 
 
+def test_processes_that_diverge_end_in_the_error(folder, tmp_path):
+    with started("-m", "tests.training.world_run", folder, tmp_path / "run", 20, NEVER, 1e30, size=2) as processes:
+        results = finish(processes)
+    for code, _, err in results:
+        assert code == 1
+        assert "has diverged at step" in err.splitlines()[-1]
+
+
 def command(text, out, *more):
     settings = ["--batch", "2", "--epochs", "4", "--no-compile", "--precision", "fp32", "--device", "cpu"]
     return ["train", str(text), "--out", str(out), *settings, *more]

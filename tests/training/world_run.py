@@ -1,7 +1,8 @@
 """One process of a small run, for the tests of several: started as torchrun starts them.
 
-Run: ``RANK=r WORLD_SIZE=n MASTER_ADDR=a MASTER_PORT=p python -m tests.training.world_run CORPUS OUT STEPS STOP_AT``.
-The last rank asks to stop at step STOP_AT; a run that is there is resumed.  Rank 0 prints its reports as JSON.
+Run: ``python -m tests.training.world_run CORPUS OUT STEPS STOP_AT [RATE]``, with RANK, WORLD_SIZE, MASTER_ADDR and
+MASTER_PORT in the environment.  The last rank asks to stop at step STOP_AT; a run that is there is resumed.  Rank 0
+prints its reports as JSON.  No rank may keep a thread of the group, which could abort the process at its exit.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from fscompress.corpora import Corpus, open_corpus
@@ -25,10 +27,12 @@ MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=
 PRESET = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01, sparsity=0.5))
 
 
-def train(corpus: Corpus, out: Path, steps: int, stop_at: int, world: World = ALONE) -> tuple[Trainer, list[Report]]:
+def train(
+    corpus: Corpus, out: Path, steps: int, stop_at: int, world: World = ALONE, preset: Preset = PRESET
+) -> tuple[Trainer, list[Report]]:
     """Trains on from the step that the folder holds to ``stop_at`` or the end."""
     options = RunOptions(out, device="cpu", precision="fp32", compiled=False, eval_every=10, save_seconds=0.01)
-    trainer = Trainer(PRESET, corpus, Budget(steps), options, (out / LAST).exists(), world)
+    trainer = Trainer(preset, corpus, Budget(steps), options, (out / LAST).exists(), world)
     reports: list[Report] = []
     trainer.fit(reports.append, lambda: world.rank == world.size - 1 and trainer.state.step == stop_at)
     return trainer, reports
@@ -56,15 +60,24 @@ def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]
     return [(process.returncode, out, err) for process in processes for out, err in [process.communicate(timeout=60)]]
 
 
+def thread_names() -> list[str]:
+    """Those of this process, as Linux has them; none elsewhere."""
+    return [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
+
+
 def main() -> None:
-    corpus, out, steps, stop_at = sys.argv[1:]
-    with joined_world(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), "cpu") as world:
-        trainer, reports = train(open_corpus(corpus), Path(out), int(steps), int(stop_at), world)
-        if world.leads:
-            sys.stdout.write(json.dumps([vars(report) for report in reports]))
-        else:
-            assert not reports
-        assert trainer.hidden[0][0].shape[0] == PRESET.training.batch // world.size
+    corpus, out, steps, stop_at, *rate = sys.argv[1:]
+    preset = replace(PRESET, training=replace(PRESET.training, rate=float(rate[0]))) if rate else PRESET
+    try:
+        with joined_world(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), "cpu") as world:
+            trainer, reports = train(open_corpus(corpus), Path(out), int(steps), int(stop_at), world, preset)
+            if world.leads:
+                sys.stdout.write(json.dumps([vars(report) for report in reports]))
+            else:
+                assert not reports
+            assert trainer.hidden[0][0].shape[0] == PRESET.training.batch // world.size
+    finally:
+        assert not [name for name in thread_names() if "gloo" in name]
 
 
 if __name__ == "__main__":
