@@ -20,6 +20,14 @@ class LaneRule:
         return min(max(n_bytes // self.bytes_per_lane, 1), self.most)
 
 
+EVALUATION_LANES, EVALUATION_WINDOW = 32, 64
+
+
+def evaluation_lanes(n_bytes: int, lanes: int = EVALUATION_LANES) -> int:
+    """As many of ``lanes`` as have a window of bytes each when a network is measured alone; one at least."""
+    return LaneRule(EVALUATION_WINDOW, lanes).lanes(n_bytes)
+
+
 def lane_lengths(n_bytes: int, lanes: int) -> list[int]:
     """The first n mod S lanes have one byte more than the others."""
     short, longer = divmod(n_bytes, lanes)

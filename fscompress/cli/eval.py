@@ -15,9 +15,10 @@ from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
 from fscompress.errors import RefusedError
 from fscompress.files import open_input
+from fscompress.lanes import EVALUATION_LANES
 from fscompress.streams import read_all
 
-Measure = Callable[[bytes], float]
+Measure = Callable[[bytes, int], float]
 
 
 @click.command("eval")
@@ -26,14 +27,20 @@ Measure = Callable[[bytes], float]
     "--model", "names", metavar="MODEL", multiple=True,
     help="An integer model (name, path or id) or a checkpoint of train (path); several checkpoints are an ensemble.",
 )  # fmt: skip
+@click.option(
+    "--lanes", type=click.IntRange(1), default=EVALUATION_LANES, show_default=True, metavar="N",
+    help="Cut each text into so many; fewer where they would have less than 64 bytes.",
+)  # fmt: skip
 @engine_option
 @json_option
 @talks
-def evaluate(files: tuple[str, ...], names: tuple[str, ...], engine: str, as_json: bool, console: Console) -> None:
+def evaluate(
+    files: tuple[str, ...], names: tuple[str, ...], lanes: int, engine: str, as_json: bool, console: Console
+) -> None:
     """Bits per byte of the network alone on each FILE, without the coder and the container.
 
-    The text is cut into 32 lanes; every lane starts from the model's initial state. An ensemble predicts with the mean
-    of its members' probabilities.
+    Every lane starts from the model's initial state: many are fast, and one shows what levels normal and best get of
+    the network on a text of up to 2 MiB. An ensemble predicts with the mean of its members' probabilities.
     """
     paths = [store.find_model(name) for name in names or (store.DEFAULT,)]
     if len(paths) > 1:
@@ -51,7 +58,7 @@ def evaluate(files: tuple[str, ...], names: tuple[str, ...], engine: str, as_jso
             raise RefusedError(f"{shown(name)}: is empty; there is nothing to measure")
         kind, bits_per_byte = measure()
         with about(shown(name)):
-            bpc = bits_per_byte(data)
+            bpc = bits_per_byte(data, lanes)
         sizes = {"file": shown(name), "bytes": len(data), "bits_per_byte": bpc}
         results.append({**sizes, "model": " + ".join(map(str, paths)), "arithmetic": kind})
 
@@ -84,10 +91,10 @@ def _float_measure(paths: Sequence[Path]) -> tuple[str, Measure]:
 
     models = [load_float_model(read_checkpoint(path)) for path in paths]
 
-    def measure(data: bytes) -> float:
+    def measure(data: bytes, lanes: int) -> float:
         if len(data) < WINDOW:
             raise RefusedError(f"a float model is measured on at least {WINDOW} bytes (got {len(data)})")
-        return float_bits_per_byte(models, np.frombuffer(data, np.uint8), primer=DEFAULT_PRIMER)
+        return float_bits_per_byte(models, np.frombuffer(data, np.uint8), lanes, DEFAULT_PRIMER)
 
     return "float", measure
 
@@ -97,4 +104,4 @@ def _integer_measure(path: Path, engine: str) -> tuple[str, Measure]:
     from fscompress.engine.evaluation import integer_bits_per_byte
 
     model = load_model(path)
-    return "integer", lambda data: integer_bits_per_byte(model, data, engine=engine)
+    return "integer", lambda data, lanes: integer_bits_per_byte(model, data, lanes, engine)

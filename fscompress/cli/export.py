@@ -92,7 +92,7 @@ def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console
     from fscompress.engine.model_file import parse_model
     from fscompress.export.checkpoint import load_float_model
     from fscompress.training.checkpoint import read_checkpoint
-    from fscompress.training.evaluation import WINDOW, fitting_lanes, float_bits_per_byte
+    from fscompress.training.evaluation import WINDOW, float_bits_per_byte
 
     data = valid.read_bytes()
     if len(data) < WINDOW:
@@ -100,6 +100,6 @@ def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console
     console.detail(f"{valid}: {len(data):,} bytes, measured twice")
     network = load_float_model(read_checkpoint(checkpoint))
     exact = float_bits_per_byte([network], np.frombuffer(data, np.uint8), primer=primer)
-    rounded = integer_bits_per_byte(parse_model(model), data, fitting_lanes(len(data)))
+    rounded = integer_bits_per_byte(parse_model(model), data)
     click.echo(f"float    {exact:.4f} bpc\ninteger  {rounded:.4f} bpc\ncost    {rounded - exact:+.4f} bpc")
     return rounded

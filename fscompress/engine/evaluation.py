@@ -6,14 +6,18 @@ from fscompress.engine import arithmetic as q
 from fscompress.engine.kernels import path_p1
 from fscompress.engine.select import engine_factory
 from fscompress.engine.spec import IntegerModel
+from fscompress.lanes import EVALUATION_LANES, evaluation_lanes
 
 
-def integer_bits_per_byte(model: IntegerModel, data: bytes, lanes: int = 32, engine: str = "auto") -> float:
+def integer_bits_per_byte(
+    model: IntegerModel, data: bytes, lanes: int = EVALUATION_LANES, engine: str = "auto"
+) -> float:
     """Mean ideal cost in bits of the coded p1 over ``data``, cut into that many lanes from the model's initial state.
 
-    Bytes that do not fill all lanes are left out (fewer than ``lanes``); ``data`` must not be empty.
+    Bytes that do not fill all lanes are left out (fewer than ``lanes``); a short text has fewer lanes, and ``data``
+    must not be empty.
     """
-    lanes = max(1, min(lanes, len(data)))
+    lanes = evaluation_lanes(len(data), lanes)
     length = len(data) // lanes
     grid = np.frombuffer(data, np.uint8)[: lanes * length].reshape(lanes, length)
     run = engine_factory(model, engine)()

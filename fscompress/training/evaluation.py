@@ -9,14 +9,15 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fscompress.corpora.source import Bytes
+from fscompress.lanes import EVALUATION_LANES, EVALUATION_WINDOW, evaluation_lanes
 from fscompress.model.base import ByteModel, States
 from fscompress.model.config import NATS_PER_BIT
 from fscompress.training.window import Window, make_window
 
-WINDOW = 64
+WINDOW = EVALUATION_WINDOW
 
 
-def bits_per_byte(run: Window, data: Bytes, lanes: int = 32, primer: bytes = b"\0") -> float:
+def bits_per_byte(run: Window, data: Bytes, lanes: int = EVALUATION_LANES, primer: bytes = b"\0") -> float:
     """Mean cost in bits of predicting each byte of ``data`` (uint8 [n]) from those before it in its lane.
 
     The text is cut into ``lanes`` stretches; each starts from the state after ``primer``, as the integer model does.
@@ -25,7 +26,9 @@ def bits_per_byte(run: Window, data: Bytes, lanes: int = 32, primer: bytes = b"\
     return _mean_bits([run], data, lanes, primer)
 
 
-def float_bits_per_byte(models: Sequence[ByteModel], data: Bytes, lanes: int = 32, primer: bytes = b"\0") -> float:
+def float_bits_per_byte(
+    models: Sequence[ByteModel], data: Bytes, lanes: int = EVALUATION_LANES, primer: bytes = b"\0"
+) -> float:
     """The same in float32 products, without compiled kernels: exact enough to hold integers against.
 
     Several models are an ensemble: their probabilities are averaged (section 4.1, "2 x Large FS-LSTM-4").
@@ -75,15 +78,10 @@ def lane_grid(data: Bytes, lanes: int) -> Bytes:
     return grid[: len(grid) // WINDOW * WINDOW]
 
 
-def fitting_lanes(n_bytes: int, lanes: int = 32) -> int:
-    """As many of ``lanes`` as have a window each; one at least."""
-    return max(1, min(lanes, n_bytes // WINDOW))
-
-
 def _all_lanes(data: Bytes, lanes: int) -> Bytes:
     if len(data) < WINDOW:
         raise ValueError(f"evaluation needs at least {WINDOW} bytes (got {len(data)})")
-    lanes = fitting_lanes(len(data), lanes)
+    lanes = evaluation_lanes(len(data), lanes)
     length = len(data) // lanes
     return np.array(data[: lanes * length]).reshape(lanes, length).T
 

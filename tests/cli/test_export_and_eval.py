@@ -4,14 +4,19 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from fscompress import parts, store
 from fscompress.cli.app import group
+from fscompress.engine import load_model
+from fscompress.engine.evaluation import integer_bits_per_byte
+from fscompress.export.checkpoint import DEFAULT_PRIMER, load_float_model
 from fscompress.model.config import ModelConfig
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import TrainConfig
+from fscompress.training.evaluation import float_bits_per_byte
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "fscompress" / "cli" / "app.py").read_bytes() * 2
@@ -125,10 +130,26 @@ def test_export_refuses_what_no_reader_would_accept() -> None:
     assert not Path("m").exists()
 
 
+@pytest.mark.parametrize(("words", "lanes"), [([], 7), (["--lanes", "1"], 1), (["--lanes", "5"], 5)])
+def test_eval_cuts_a_short_text_alike_for_floats_and_integers(words: list[str], lanes: int) -> None:
+    assert run("export", "ckpt.safetensors", "m.safetensors").exit_code == 0
+    plain = TEXT[:500]
+    Path("short.txt").write_bytes(plain)
+    exact, rounded = (
+        json.loads(run("eval", "--json", "short.txt", "--model", path, *words).stdout)[0]["bits_per_byte"]
+        for path in ("./ckpt.safetensors", "./m.safetensors")
+    )
+    network = load_float_model(read_checkpoint(Path("ckpt.safetensors")))
+    assert exact == float_bits_per_byte([network], np.frombuffer(plain, np.uint8), lanes, DEFAULT_PRIMER)
+    assert rounded == integer_bits_per_byte(load_model(Path("m.safetensors")), plain, lanes)
+
+
 def test_eval_of_the_default_model() -> None:
     result = run("eval", "valid.txt")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].split()[1] == "integer"
+    assert result.stdout == run("eval", "valid.txt", "--lanes", "32").stdout
+    assert run("eval", "valid.txt", "--lanes", "0").exit_code == 2
     Path("empty").touch()
     assert run("eval", "empty").exit_code == 1
     assert run("eval", "--model", "nobody", "valid.txt").exit_code == 4
