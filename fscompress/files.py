@@ -66,18 +66,22 @@ def check_output(name: str, source: str, force: bool, binary: bool) -> None:
         force: overwrite, and write compressed data to a terminal; binary: whether compressed data is written.
     """
     if name == STANDARD:
-        if binary and _standard(sys.stdout, "stdout").isatty() and not force:
+        stream = _standard(sys.stdout, "stdout")
+        if binary and stream.isatty() and not force:
             raise RefusedError("stdout: compressed data is not written to a terminal; redirect it, -o FILE, or -f")
+        _refuse_input(stream, "stdout", source)
         return
-    target = Path(name)
-    _refuse_folder(target)
+    _refuse_folder(Path(name))
     in_place = _in_place(name)
-    if isinstance(in_place, int):
-        return
-    if source != STANDARD and target.exists() and Path(source).exists() and target.samefile(source):
-        raise RefusedError(f"{name}: input and output are the same file; give another output")
-    if not force and in_place is None and os.path.lexists(target):
+    _refuse_input(name if in_place is None else in_place, name, source)
+    if not force and in_place is None and os.path.lexists(name):
         raise RefusedError(f"{name}: exists already; -f overwrites it")
+
+
+def require_file(target: Path) -> None:
+    """Raises RefusedError for an output that has to be a file and is none: stdout, a device, a pipe."""
+    if str(target) == STANDARD or _in_place(str(target)) is not None:
+        raise RefusedError(f"{target}: is no file; give the name of one")
 
 
 @contextmanager
@@ -120,10 +124,9 @@ def replacing(target: Path) -> Iterator[Path]:
     """An empty file beside ``target`` for libraries that write to a path; it takes the name when the block ends.
 
     It is its owner's alone until then, and gets the user's default mode.  After an exception ``target`` is as it was.
-    Raises RefusedError for a target that cannot be replaced: a device, a pipe.
+    Raises RefusedError for a target that cannot be replaced.
     """
-    if _in_place(str(target)) is not None:
-        raise RefusedError(f"{target}: is no file; give the name of one")
+    require_file(target)
     with temporary_beside(target) as (temporary, _):
         yield temporary
         descriptor = os.open(temporary, os.O_RDWR)  # a library may have put another file in its place
@@ -188,6 +191,17 @@ def _in_place(name: str) -> int | str | None:
 def _refuse_folder(path: Path) -> None:
     if path.is_dir():
         raise RefusedError(f"{path}: is a folder; name a file")
+
+
+def _refuse_input(output: int | str | BinaryIO, name: str, source: str) -> None:
+    """Raises RefusedError where ``output`` is the regular file ``source``: reading would find no end, or nothing."""
+    if source == STANDARD:
+        return
+    with contextlib.suppress(OSError):  # what does not exist, or is no file of the system's, is no input
+        descriptor = output if isinstance(output, int | str) else output.fileno()
+        written = Path(descriptor).stat() if isinstance(descriptor, str) else os.fstat(descriptor)
+        if stat.S_ISREG(written.st_mode) and os.path.samestat(written, Path(source).stat()):
+            raise RefusedError(f"{name}: input and output are the same file; give another output")
 
 
 def _descriptor(name: str) -> int | None:

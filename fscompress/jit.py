@@ -76,12 +76,37 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(function)
     finally:
         config.CACHE_DIR = others  # type: ignore[attr-defined]
-    _forgive(compiled._cache)  # type: ignore[attr-defined]
+    if hasattr(compiled, "_cache"):  # it is the function itself where NUMBA_DISABLE_JIT is set
+        _forgive(compiled._cache)
     return compiled
 
 
+class _Labelled:
+    """The files of a kernel's cache, where machine code is kept with what it is for.
+
+    numba's index alone tells which file has the code for which types and processor, and it is written before the
+    code: after a crash, on a full disk or beside another process that compiles, it can name a file of other code.
+    """
+
+    def __init__(self, files: Any) -> None:
+        self._files, self.flush = files, files.flush
+
+    def save(self, key: Any, code: Any) -> None:
+        self._files.save(key, (key, code))
+
+    def load(self, key: Any) -> Any:
+        found = self._files.load(key)
+        if found is None:
+            return None
+        label, code = found
+        if label != key:
+            raise ValueError("machine code of other types or another processor")
+        return code
+
+
 def _forgive(kept: Any) -> None:
-    """Lets a damaged file of a kernel's cache, or no room for a new one, mean to compile, not to fail."""
+    """Lets a wrong or damaged file of a kernel's cache, or no room for a new one, mean to compile, not to fail."""
+    kept._cache_file = _Labelled(kept._cache_file)
     load, save = kept.load_overload, kept.save_overload
 
     def load_overload(*arguments: Any) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from fscompress import files
 from fscompress.errors import RefusedError
-from fscompress.files import open_input, open_output, remove_input, write_zeros
+from fscompress.files import check_output, open_input, open_output, remove_input, write_zeros
 
 
 def write(target: Path, data: bytes, source: str = "-", force: bool = False) -> None:
@@ -186,6 +186,25 @@ def test_input_is_never_the_output(tmp_path: Path) -> None:
     for target in (source, link):
         with pytest.raises(RefusedError, match="same file"):
             write(target, b"x", str(source), force=True)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no names of descriptors here")
+def test_input_is_never_the_output_that_a_descriptor_appends_to(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.write_bytes(b"text")
+    with source.open("ab") as appended, pytest.raises(RefusedError, match="same file"):
+        write(Path(f"/dev/fd/{appended.fileno()}"), b"x", str(source))
+    assert source.read_bytes() == b"text"
+
+
+def test_stdout_that_appends_to_the_input_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "in"
+    source.write_bytes(b"text")
+    with source.open("a") as appended:
+        monkeypatch.setattr("sys.stdout", appended)
+        with pytest.raises(RefusedError, match="stdout: input and output are the same file"):
+            check_output("-", str(source), force=True, binary=True)
+        check_output("-", "-", force=True, binary=True)
 
 
 def test_folders_are_refused(tmp_path: Path) -> None:

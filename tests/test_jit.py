@@ -68,6 +68,22 @@ def test_damaged_files_of_the_cache_are_compiled_anew(tmp_path: Path, ending: st
         assert all(path.stat().st_size > 1000 for path in small_cache(tmp_path, ".nbc"))
 
 
+def test_code_under_the_wrong_name_is_compiled_anew(tmp_path: Path) -> None:
+    """An index that is written, and its code not: then the name is that of the code for other types."""
+    assert run_small(tmp_path) == "2 2.5\n"
+    first, second = small_cache(tmp_path, ".nbc")
+    whole, fraction = first.read_bytes(), second.read_bytes()
+    first.write_bytes(fraction)
+    second.write_bytes(whole)
+    for _ in range(2):
+        assert run_small(tmp_path) == "2 2.5\n"
+
+
+def test_kernels_run_where_numba_does_not_compile(tmp_path: Path) -> None:
+    assert run_small(tmp_path, "env", "NUMBA_DISABLE_JIT=1") == "2 2.5\n"
+    assert not small_cache(tmp_path, ".nbi")
+
+
 def test_no_room_for_the_cache_is_no_failure(tmp_path: Path) -> None:
     limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]
     assert run_small(tmp_path, *limited) == "2 2.5\n"

@@ -11,7 +11,7 @@ from fscompress.cli.console import Console
 from fscompress.cli.options import talks
 from fscompress.container.layout import NAME as NAME_PATTERN
 from fscompress.errors import RefusedError
-from fscompress.files import check_output, open_output
+from fscompress.files import check_output, open_output, require_file
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -58,6 +58,7 @@ def export(
         raise RefusedError(f"{master}: OUT and --master are the same file; give another one")
     part_bytes = part_bytes or sys.maxsize
     for target in filter(None, (out, master)):
+        require_file(target)
         check_output(str(target), str(checkpoint), force, binary=False)
         parts.check_absent(target, force)
     from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint, master_bytes

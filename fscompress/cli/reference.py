@@ -30,7 +30,7 @@ asked: what would need an answer is refused, with the option that would allow it
 | 3 | damaged or foreign file |
 | 4 | valid file that cannot be decoded here: format version or model |
 | 129 | hung up: the terminal was closed (SIGHUP) |
-| 130 | interrupted; `train` and `study` have saved, and end so after any of the three signals |
+| 130 | interrupted; once training has begun, `train` and `study` save, and end so after any of the three signals |
 | 143 | terminated (SIGTERM) |
 
 Of several inputs all are tried, and the highest code counts.  A file appears under its name when it is complete and

@@ -31,11 +31,14 @@ def handle_signals() -> None:
 
 @contextmanager
 def stop_flag() -> Iterator[list[int]]:
-    """A list that receives the number of a signal that would end the program; a second one interrupts at once."""
+    """A list that receives the numbers of signals that would end the program; Ctrl-C after one interrupts at once.
+
+    Others may come twice for one reason: the shell of a terminal that is closed and the system both send SIGHUP.
+    """
     received: list[int] = []
 
     def note(number: int, _frame: Any) -> None:
-        if received:
+        if received and number == signal.SIGINT:
             raise KeyboardInterrupt
         received.append(number)
 

@@ -57,6 +57,12 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
     help="muon learns more from the same bytes, and its steps cost a little more.  [default: adam]",
 )
 @click.option(
+    "--average",
+    type=int,
+    metavar="STEPS",
+    help="Validate and keep the mean of the weights over about so many last steps.  [default: 0, the weights alone]",
+)
+@click.option(
     "--sparsity",
     type=Finite(0, 1, max_open=True),
     help="Share of zeros in the cells' matrices: dense for a third of the run, thresholded, then frozen.",
@@ -84,6 +90,7 @@ def train(
     batch: int | None,
     window: int | None,
     optimiser: str | None,
+    average: int | None,
     sparsity: float | None,
     seed: int,
     out: Path | None,
@@ -108,7 +115,7 @@ def train(
     chosen = preset(preset_name)
     changes: dict[str, Any] = {
         "rate": rate, "batch": batch, "window": window, "optimiser": optimiser, "epochs": epochs,
-        "sparsity": sparsity, "seed": seed,
+        "average": average, "sparsity": sparsity, "seed": seed,
     }  # fmt: skip
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
     chosen = Preset(dataclasses.replace(chosen.model, **shape), settings)

@@ -22,7 +22,7 @@ class Checkpoint:
     """A moment of a run.
 
     ``tensors``: ``model.*`` always; in a resumable one also what the optimiser remembers (``adam.*``, ``muon.*``),
-    ``state.*`` (hidden states) and ``rng``.
+    ``state.*`` (hidden states), ``rng`` and, where weights are averaged, their mean ``average.*``.
     ``progress``: plain JSON values (step, seconds, best, ...), see ``RunState``.
     """
 

@@ -19,6 +19,8 @@ class TrainConfig:
 
     ``sparsity`` is the share of zeros in each trained matrix of the cells, in [0, 1); see ``sparsity.py``.
     ``optimiser`` is one of OPTIMISERS; see ``optimisers.py``.
+    ``average`` is the number of steps that the validated mean of the weights reaches back, 0 for none; see
+    ``averaging.py``.
     """
 
     batch: int = 32
@@ -30,6 +32,7 @@ class TrainConfig:
     seed: int = 0
     sparsity: float = 0.0
     optimiser: str = ADAM
+    average: int = 0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -40,6 +43,10 @@ class TrainConfig:
             raise RefusedError(f"training: sparsity must be in [0, 1) (got {self.sparsity})")
         if self.optimiser not in OPTIMISERS:
             raise RefusedError(f"training: unknown optimiser '{self.optimiser}' (known: {', '.join(OPTIMISERS)})")
+        if self.average < 0:
+            raise RefusedError(f"training: average must not be negative (got {self.average})")
+        if self.sparsity and self.average:
+            raise RefusedError("training: a mean of weights whose zeros change would not be sparse; leave out average")
         if self.sparsity and self.optimiser != ADAM:
             raise RefusedError(f"training: sparsity goes with {ADAM}; {self.optimiser} moves what is zero as well")
 

@@ -23,6 +23,7 @@ from fscompress.files import replacing
 from fscompress.model.base import Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT
+from fscompress.training.averaging import WeightAverage
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
@@ -118,6 +119,7 @@ class Trainer:
         dtype = pick_precision(options.precision, self.device)
         self.optimiser = make_optimiser(self.model, config.optimiser, config.rate, self._recorded, dtype)
         self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
+        self.average = WeightAverage(self.model, config.average)
         self.run = make_window(self.model, dtype, options.compiled)
         self.batches = Batches(corpus, config.batch, config.window, config.seed, self._lanes)
         self.hidden = self.model.initial_state(self._lanes.stop - self._lanes.start)
@@ -208,6 +210,9 @@ class Trainer:
         rate = learning_rate(self.preset.training, self.state.step, self.progress(), self.state.plateau)
         loss = step(torch.from_numpy(next(self.batches)), rate)
         self.state.step += 1
+        if self.average.due(self.state.step):
+            self._settle()
+            self.average.sample(self.state.step)
         bpc = self.world.mean(loss) / NATS_PER_BIT
         if not math.isfinite(bpc):  # before what was saved is overwritten
             raise RefusedError(f"{self.options.out}: has diverged at step {self.state.step}; give a lower --rate")
@@ -216,14 +221,15 @@ class Trainer:
     def _validate(self) -> None:
         state = self.state
         self._settle()
-        bpc = self.world.bits_per_byte(self.run, self.valid, self.preset.training.batch)
-        state.valid_bpc, state.validated_at = bpc, state.step
-        if state.step % self._epoch_steps == 0:
-            state.plateau.update(bpc)
-        if bpc < state.best:
-            state.best = bpc
-            if self.world.leads:
-                write_checkpoint(self.options.out / BEST, self._checkpoint({}))
+        with self.average.in_place():
+            bpc = self.world.bits_per_byte(self.run, self.valid, self.preset.training.batch)
+            state.valid_bpc, state.validated_at = bpc, state.step
+            if state.step % self._epoch_steps == 0:
+                state.plateau.update(bpc)
+            if bpc < state.best:
+                state.best = bpc
+                if self.world.leads:
+                    write_checkpoint(self.options.out / BEST, self._checkpoint({}))
 
     def _tell(self, bpc: float, rate: float, tell: Callable[[Report], None]) -> None:
         step, seconds = self.state.step, round(self.state.seconds, 3)
@@ -250,7 +256,8 @@ class Trainer:
         hidden = self.world.gather(self.hidden)
         if self.world.leads:
             tensors = run_tensors(self.model, self.optimiser, hidden, self.generator)
-            write_checkpoint(self.options.out / LAST, self._checkpoint(tensors | self.sparsity.tensors()))
+            tensors |= self.sparsity.tensors() | self.average.tensors()
+            write_checkpoint(self.options.out / LAST, self._checkpoint(tensors))
 
     def _settle(self) -> None:
         """Waits for the steps that were begun, and takes their states."""
@@ -285,5 +292,6 @@ class Trainer:
             raise CheckpointError(f"{self.options.out}: its checkpoint saw the corpus with other weights")
         self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
         self.sparsity.restore(saved.tensors)
+        self.average.restore(saved.tensors)
         self.state = RunState.from_json(saved.progress)
         self.batches.skip(self.state.step)

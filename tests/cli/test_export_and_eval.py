@@ -112,6 +112,15 @@ def test_export_that_is_refused_writes_nothing(here: Path) -> None:
     assert {entry.name for entry in here.iterdir()} == before
 
 
+@pytest.mark.parametrize("words", [["-"], ["/dev/stdout"], ["m.safetensors", "--master", "/dev/fd/1"], ["pipe"]])
+def test_export_to_what_is_no_file_is_refused(here: Path, words: list[str]) -> None:
+    os.mkfifo(here / "pipe")
+    before = {entry.name for entry in here.iterdir()}
+    result = run("export", "-f", "--name", "m", "ckpt.safetensors", *words)
+    assert (result.exit_code, result.stderr) == (1, f"fscompress: {words[-1]}: is no file; give the name of one\n")
+    assert {entry.name for entry in here.iterdir()} == before
+
+
 def test_names_that_are_no_text(here: Path) -> None:
     name = os.fsdecode(b"\xff.txt")
     (here / name).write_bytes(TEXT[:500])

@@ -1,0 +1,70 @@
+"""The mean of the weights over the last steps of a run, which generalises better than the weights of any one step.
+
+At a constant rate the weights circle around a place that is better than each of them, and their mean is near it
+(Polyak and Juditsky 1992; for networks Izmailov et al. 2018, "Averaging weights leads to wider optima").  Training
+does not see it: what is validated and kept as the best is the mean, what goes on are the weights.
+Guarded by ``tests/training/test_averaging.py``.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+EVERY = 16  # steps from one sample to the next
+PREFIX = "average."
+
+
+class WeightAverage:
+    """The mean of all samples until there are ``steps / 16`` of them, then an exponential one of that time constant.
+
+    Args:
+        model: whose parameters are sampled.
+        steps: optimiser steps that the mean reaches back; 0: no mean, and every method does nothing.
+    """
+
+    def __init__(self, model: nn.Module, steps: int) -> None:
+        self._parameters = dict(model.named_parameters())
+        self._most = max(1, steps // EVERY) if steps else 0
+        self._means: dict[str, Tensor] = {}
+
+    def due(self, step: int) -> bool:
+        """Whether the weights after that step, from 1 on, are a sample."""
+        return bool(self._most) and step % EVERY == 0
+
+    @torch.no_grad()
+    def sample(self, step: int) -> None:
+        """Takes the present weights in; ``step`` is one that is ``due``."""
+        if not self._means:
+            self._means = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
+        share = 1.0 / min(step // EVERY, self._most)
+        for name, mean in self._means.items():
+            mean.lerp_(self._parameters[name], share)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The model has the mean as its weights, where there is one; its own come back after."""
+        own = {name: self._parameters[name].detach().clone() for name in self._means}
+        self._put(self._means)
+        try:
+            yield
+        finally:
+            self._put(own)
+
+    @torch.no_grad()
+    def _put(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._parameters[name].copy_(value)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """``average.*`` of a checkpoint; nothing before the first sample."""
+        return {PREFIX + name: mean.cpu() for name, mean in self._means.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """The mean that ``tensors`` of a checkpoint holds."""
+        self._means = {
+            name: tensors[PREFIX + name].to(parameter.device)
+            for name, parameter in self._parameters.items()
+            if PREFIX + name in tensors
+        }

@@ -1,0 +1,20 @@
+"""What a signal does while training runs; tests/cli/test_processes.py has what it does to the other commands."""
+
+import os
+import signal
+
+import pytest
+
+from fscompress.cli.signals import stop_flag
+
+
+@pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_only_ctrl_c_after_a_signal_interrupts_before_all_is_saved(first: signal.Signals) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with stop_flag() as received:
+        for number in (first, signal.SIGHUP, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert received == [first, signal.SIGHUP, signal.SIGTERM]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
