@@ -28,19 +28,26 @@ def read_all(source: BinaryIO) -> bytes:
 
 
 def write_all(target: BinaryIO, data: bytes) -> None:
-    """Writes all of ``data``, or raises; a target whose ``write`` returns None is taken at its word, unless raw."""
+    """Writes all of ``data``, or raises.
+
+    What ``write`` returns counts for files of ``io`` alone: others may mean another number by it, and take all.
+    """
+    file = getattr(target, "file", target)  # of a temporary file
     left = memoryview(data)
     while left:
         try:
             n = cast("int | None", target.write(left))
         except BlockingIOError as error:  # a buffered file says in this way how much it took
-            n = error.characters_written
+            n = getattr(error, "characters_written", 0)
             _wait(target, selectors.EVENT_WRITE)
-        if n is None:
-            if not isinstance(target, io.RawIOBase):
+        else:
+            if not isinstance(file, io.RawIOBase) and (n is None or not isinstance(file, io.IOBase)):
                 return
-            n = 0
-            _wait(target, selectors.EVENT_WRITE)
+            if n is None:
+                n = 0
+                _wait(target, selectors.EVENT_WRITE)
+            elif n == 0:
+                raise OSError(errno.EIO, "nothing is taken by what is written to")
         left = left[n:]
 
 

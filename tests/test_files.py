@@ -113,7 +113,10 @@ def test_another_group_gets_no_rights(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_owner_and_group_are_those_of_the_input(tmp_path: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     source.write_bytes(b"text")
-    os.chown(source, 1000, 1001)
+    try:
+        os.chown(source, 1000, 1001)
+    except OSError as error:
+        pytest.skip(f"not all owners are to be had here ({error})")
     source.chmod(0o640)
     write(target, b"x", str(source))
     status = target.stat()

@@ -1,7 +1,9 @@
 """Files that give and take less than they are asked for lose nothing."""
 
+import errno
 import io
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +126,42 @@ def test_writers_that_say_nothing_are_taken_at_their_word() -> None:
     target = Silent()
     write_all(target, b"abc")  # type: ignore[arg-type]
     assert target.data == b"abc"
+
+
+class Counting:
+    """Says with ``write`` another number than that of the bytes it takes, as compressing writers may."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> int:
+        self.data += data
+        return len(self.data) % 3
+
+
+def test_numbers_count_for_files_alone(tmp_path: Path) -> None:
+    target = Counting()
+    for at in range(0, 100, 10):
+        write_all(target, DATA[at : at + 10])  # type: ignore[arg-type]
+    assert target.data == DATA[:100]
+    with tempfile.NamedTemporaryFile(dir=tmp_path, buffering=0) as file:
+        write_all(file, DATA)  # type: ignore[arg-type]
+        assert Path(file.name).read_bytes() == DATA
+
+
+def test_a_file_that_takes_nothing_is_an_error() -> None:
+    class Full(Dripping):
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            return 0
+
+    class Busy(io.RawIOBase):
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            raise BlockingIOError(errno.EAGAIN, "busy")
+
+    with pytest.raises(OSError, match="nothing is taken"):
+        write_all(Full(), b"x")
+    with pytest.raises(BlockingIOError):
+        write_all(Busy(), b"x")
 
 
 def test_what_cannot_be_waited_for_is_an_error() -> None:

@@ -75,7 +75,10 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 def _named(word: str, data: Path | None, folder: Path, report: Download) -> Iterator[Input]:
     path = Path(word)
     if path.is_dir():
-        yield from (_file(str(file), file) for file in files_below(path) if file.stat().st_size)
+        files = [file for file in files_below(path) if file.stat().st_size]
+        if not files:
+            raise RefusedError(f"{word}: has no file that is not empty; there is nothing to measure")
+        yield from (_file(str(file), file) for file in files)
     elif path.is_file():
         yield _file(word, path)
     elif word in NAMED:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from fscompress.errors import CorpusError
 
 Bytes = npt.NDArray[np.uint8]
+_TASTE = 16  # bytes from the beginning of a source, less of which shows little
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ def joined(sources: tuple[Source, ...], start: int = 0, stop: int | None = None)
 
 
 def beginnings(sources: tuple[Source, ...], n: float) -> Bytes:
-    """About ``n`` bytes, uint8: the same share of each source, from its beginning; all of them if they have no more."""
-    share = min(1.0, n / max(1, sum(map(len, sources))))
-    return joined(tuple(source.part(0.0, share) for source in sources))
+    """About ``n`` bytes, uint8: the same share of each source, from its beginning; all of them if they have no more.
+
+    Of very many sources some are left out, so that others have ``_TASTE`` bytes, or all of theirs.
+    """
+    least = min(_TASTE, sum(map(len, sources)) / max(1, len(sources)))
+    every = max(1, int(len(sources) * least / max(1, n)))
+    chosen = sources[::every]
+    share = min(1.0, (n if every == 1 else least * len(chosen)) / max(1, sum(map(len, chosen))))
+    return joined(tuple(source.part(0.0, share) for source in chosen))

@@ -214,9 +214,12 @@ class Trainer:
             self._settle()
             self.average.sample(self.state.step)
         bpc = self.world.mean(loss) / NATS_PER_BIT
-        if not math.isfinite(bpc):  # before what was saved is overwritten
-            raise RefusedError(f"{self.options.out}: has diverged at step {self.state.step}; give a lower --rate")
+        self._require(math.isfinite(bpc))
         return bpc, rate
+
+    def _require(self, finite: bool) -> None:
+        if not finite:
+            raise RefusedError(f"{self.options.out}: has diverged at step {self.state.step}; give a lower --rate")
 
     def _validate(self) -> None:
         state = self.state
@@ -244,15 +247,15 @@ class Trainer:
         """Leaves out what a killed run, or another one in this folder, has told of steps that are still to come."""
         metrics = self.options.out / METRICS
         if metrics.exists():
-            lines = metrics.read_text("utf-8").splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith("\n")]
-            kept = [line for line in whole if json.loads(line)["step"] <= self.state.step]
+            lines = metrics.read_text("utf-8", errors="replace").splitlines(keepends=True)
+            kept = [line for line in lines if _step_told(line) <= self.state.step]
             with replacing(metrics) as temporary:
                 temporary.write_text("".join(kept), "utf-8")
 
     def save(self) -> None:
-        """Writes the resumable checkpoint, with the hidden states of all processes' lanes."""
+        """Writes the resumable checkpoint, with the hidden states of all processes' lanes; never one of no use."""
         self._settle()
+        self._require(all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()))
         hidden = self.world.gather(self.hidden)
         if self.world.leads:
             tensors = run_tensors(self.model, self.optimiser, hidden, self.generator)
@@ -295,3 +298,11 @@ class Trainer:
         self.average.restore(saved.tensors)
         self.state = RunState.from_json(saved.progress)
         self.batches.skip(self.state.step)
+
+
+def _step_told(line: str) -> float:
+    """The step of a line of METRICS; infinite for one that was not written whole."""
+    try:
+        return float(json.loads(line)["step"]) if line.endswith("\n") else math.inf
+    except (ValueError, KeyError, TypeError):
+        return math.inf

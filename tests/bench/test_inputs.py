@@ -64,6 +64,8 @@ def test_what_is_not_there(here: Path) -> None:
     Path("empty").touch()
     with pytest.raises(RefusedError, match="empty: is empty; there is nothing to measure"):
         inputs(["empty"])
+    with pytest.raises(RefusedError, match=r"\.: has no file that is not empty"):
+        inputs(["."])
 
 
 def test_a_folder_of_a_corpus_name_is_not_the_corpus(here: Path, ptb: Path) -> None:

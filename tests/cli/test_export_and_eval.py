@@ -123,7 +123,10 @@ def test_export_to_what_is_no_file_is_refused(here: Path, words: list[str]) -> N
 
 def test_names_that_are_no_text(here: Path) -> None:
     name = os.fsdecode(b"\xff.txt")
-    (here / name).write_bytes(TEXT[:500])
+    try:
+        (here / name).write_bytes(TEXT[:500])
+    except OSError as error:
+        pytest.skip(f"names are text on this file system ({error})")
     assert run("explain", name).exit_code == 0
     assert "\ufffd.txt" in (here / (name + ".html")).read_text(encoding="utf-8")
     assert run("encode", name).exit_code == 0

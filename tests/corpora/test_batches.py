@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import resource
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,7 +178,8 @@ def test_more_files_than_may_be_open(tmp_path):
         (tmp_path / str(name)).write_bytes(bytes(300))
     one = tmp_path / "one"
     one.write_bytes(bytes(5000))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(limits[0], 100), limits[1]))
+    few = len(list(Path("/dev/fd").iterdir())) + 60
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few if limits[0] < 0 else min(limits[0], few), limits[1]))
     try:
         corpus = open_corpus(str(tmp_path), valid=one)
         assert len(beginnings(open_corpus(str(tmp_path)).valid, 10_000)) > 1000
@@ -194,6 +196,15 @@ def test_validation_sees_the_same_share_of_all_files(folder):
     share = 0.3
     some = [source.read()[: int(len(source) * share)].tobytes() for source in valid]
     assert beginnings(valid, len(whole) * share).tobytes() == b"".join(some)
+
+
+@pytest.mark.parametrize(
+    ("size", "n", "expected"),
+    [(6, 1000, 167 * 6), (100, 1000, 63 * 16), (1000, 20_000, 2000 * 10), (6, 20_000, 2000 * 6)],
+)
+def test_validation_of_very_many_files_sees_something_of_some(tmp_path, size, n, expected):
+    (tmp_path / "file").write_bytes(bytes(size))
+    assert len(beginnings((Source(tmp_path / "file", 0, size),) * 2000, n)) == expected
 
 
 def test_parts_do_not_overlap(folder):

@@ -115,6 +115,25 @@ def test_a_run_that_diverges_says_so_and_keeps_what_was_saved(corpus, tmp_path):
     assert (tmp_path / LAST).read_bytes() == before
 
 
+def test_weights_of_no_use_are_never_saved(corpus, tmp_path):
+    trainer = make(corpus, tmp_path, 3)
+    fit(trainer)
+    before = (tmp_path / LAST).read_bytes()
+    with torch.no_grad():
+        trainer.model.output.weight[0, 0] = torch.inf
+    with pytest.raises(RefusedError, match="has diverged at step 3"):
+        trainer.save()
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_torn_lines_of_metrics_are_left_out(corpus, tmp_path):
+    fit(make(corpus, tmp_path, 60), stop_at=55)
+    told = (tmp_path / METRICS).read_text()
+    (tmp_path / METRICS).write_bytes(b'{"step": 5' + told.encode() + b"\xff\n[]\n{}\n" + told.encode() + b'{"step": 1')
+    fit(make(corpus, tmp_path, 60, resume=True))
+    assert (tmp_path / METRICS).read_text() == "".join(told.splitlines(keepends=True)[1:]) + told
+
+
 def test_metrics_are_those_of_one_course(corpus, tmp_path):
     def steps():
         return [json.loads(line)["step"] for line in (tmp_path / METRICS).read_text().splitlines()]
