@@ -41,6 +41,7 @@ class WeightAverage:
         share = 1.0 / min(step // EVERY, self._most)
         for name, mean in self._means.items():
             mean.lerp_(self._parameters[name], share)
+        self._finish()
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -56,6 +57,12 @@ class WeightAverage:
     def _put(self, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
             self._parameters[name].copy_(value)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Recorded steps are on a queue of their own, and the next one must not begin before."""
+        if any(parameter.is_cuda for parameter in self._parameters.values()):
+            torch.cuda.synchronize()
 
     def tensors(self) -> dict[str, Tensor]:
         """``average.*`` of a checkpoint; nothing before the first sample."""
