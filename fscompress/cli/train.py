@@ -63,6 +63,12 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
     help="Validate and keep the mean of the weights over about so many last steps.  [default: 0, the weights alone]",
 )
 @click.option(
+    "--rounded",
+    is_flag=True,
+    default=None,
+    help="Train with weights rounded as the integer model has them, towards such as rounding harms less.",
+)
+@click.option(
     "--sparsity",
     type=Finite(0, 1, max_open=True),
     help="Share of zeros in the cells' matrices: dense for a third of the run, thresholded, then frozen.",
@@ -91,6 +97,7 @@ def train(
     window: int | None,
     optimiser: str | None,
     average: int | None,
+    rounded: bool | None,
     sparsity: float | None,
     seed: int,
     out: Path | None,
@@ -115,7 +122,7 @@ def train(
     chosen = preset(preset_name)
     changes: dict[str, Any] = {
         "rate": rate, "batch": batch, "window": window, "optimiser": optimiser, "epochs": epochs,
-        "average": average, "sparsity": sparsity, "seed": seed,
+        "average": average, "rounded": rounded, "sparsity": sparsity, "seed": seed,
     }  # fmt: skip
     settings = dataclasses.replace(chosen.training, **{k: v for k, v in changes.items() if v is not None})
     chosen = Preset(dataclasses.replace(chosen.model, **shape), settings)

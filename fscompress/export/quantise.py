@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from fscompress.engine import arithmetic as q
 from fscompress.errors import ModelFileError
-from fscompress.model.config import PIECEWISE, SMOOTH
+from fscompress.model.config import CLIP_RATIOS, PIECEWISE, SMOOTH
 
 F64 = npt.NDArray[np.float64]
 MULTIPLIER_LIMIT = (1 << 31) - 1
-CLIP_RATIOS = np.linspace(0.7, 1.0, 13)  # candidates for the largest weight of a row that is kept unclipped
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ VOCABULARY = 256  # V: one symbol a byte value
 NATS_PER_BIT = math.log(2)  # losses of torch are in nats
 FS_RNN, STACKED, SEQUENTIAL, TORCH_LSTM = ARCHITECTURES = ("fs-rnn", "stacked", "sequential", "torch-lstm")
 CELL_NAMES = ("lstm", "lstm-plain", "gru", "rnn", "fast-rnn", "fast-grnn")  # the keys of ``cells.CELLS``, without torch
+# candidates for the largest weight of a row that rounding keeps unclipped, as a share of the row's largest
+CLIP_RATIOS = (*(0.7 + i * (1.0 - 0.7) / 12 for i in range(12)), 1.0)
 SMOOTH, PIECEWISE = GATE_NAMES = ("smooth", "piecewise")  # of ``cells.base.GATES``
 TORCH_CELL = "lstm-plain"  # what torch.nn.LSTM computes
 

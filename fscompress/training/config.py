@@ -19,6 +19,7 @@ class TrainConfig:
 
     ``sparsity`` is the share of zeros in each trained matrix of the cells, in [0, 1); see ``sparsity.py``.
     ``optimiser`` is one of OPTIMISERS; see ``optimisers.py``.
+    ``rounded`` trains the network with the weights that rounding leaves of its own; see ``rounding.py``.
     ``average`` is the number of steps that the validated mean of the weights reaches back, 0 for none; see
     ``averaging.py``.
     """
@@ -33,6 +34,7 @@ class TrainConfig:
     sparsity: float = 0.0
     optimiser: str = ADAM
     average: int = 0
+    rounded: bool = False
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:

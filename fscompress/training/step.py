@@ -4,6 +4,7 @@ Guarded by ``tests/training/test_step.py``.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import torch
@@ -30,15 +31,20 @@ def make_update(
     optimiser: torch.optim.Optimizer,
     clip: float,
     mask_gradients: Callable[[], None],
+    rounded: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Update:
-    """The step that ``run``'s windows are trained by: cross-entropy, the gradient's norm clipped, the optimiser."""
+    """The step that ``run``'s windows are trained by: cross-entropy, the gradient's norm clipped, the optimiser.
+
+    Inside ``rounded()`` the weights are those that losses and gradients are taken with.
+    """
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
 
     def update(rows: Tensor, states: States, masks: Masks) -> tuple[Tensor, States]:
-        logits, states = run(rows[:-1], states, masks)
-        loss = cross_entropy(logits.flatten(0, 1), rows[1:].flatten())
-        optimiser.zero_grad()
-        loss.backward()
+        with rounded():
+            logits, states = run(rows[:-1], states, masks)
+            loss = cross_entropy(logits.flatten(0, 1), rows[1:].flatten())
+            optimiser.zero_grad()
+            loss.backward()
         mask_gradients()
         torch.nn.utils.clip_grad_norm_(parameters, clip)
         optimiser.step()

@@ -30,6 +30,7 @@ from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.distributed import ALONE, World, slice_masks
 from fscompress.training.evaluation import WINDOW
 from fscompress.training.optimisers import make_optimiser
+from fscompress.training.rounding import WeightRounding
 from fscompress.training.schedule import Budget, learning_rate
 from fscompress.training.sparsity import Sparsity
 from fscompress.training.state import RunState, restore_run, run_tensors
@@ -120,6 +121,7 @@ class Trainer:
         self.optimiser = make_optimiser(self.model, config.optimiser, config.rate, self._recorded, dtype)
         self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
         self.average = WeightAverage(self.model, config.average)
+        self.rounding = WeightRounding(self.model, config.rounded)
         self.run = make_window(self.model, dtype, options.compiled)
         self.batches = Batches(corpus, config.batch, config.window, config.seed, self._lanes)
         self.hidden = self.model.initial_state(self._lanes.stop - self._lanes.start)
@@ -192,7 +194,7 @@ class Trainer:
     def _begun(self) -> Step:
         """The step, ready to go on from the present states."""
         config, run = self.preset.training, self.world.replicate(self.run) or self.run
-        update = make_update(run, self.optimiser, config.clip, self.sparsity.mask_gradients)
+        update = make_update(run, self.optimiser, config.clip, self.sparsity.mask_gradients, self.rounding.in_place)
         if self._recorded:
             shape, drawn = (config.window + 1, self._lanes.stop - self._lanes.start), self.generator.get_state()
             self._step = RecordedStep(update, self.optimiser, self.hidden, self._draw_masks, shape)
@@ -225,7 +227,8 @@ class Trainer:
         state = self.state
         self._settle()
         with self.average.in_place():
-            bpc = self.world.bits_per_byte(self.run, self.valid, self.preset.training.batch)
+            with self.rounding.in_place():
+                bpc = self.world.bits_per_byte(self.run, self.valid, self.preset.training.batch)
             state.valid_bpc, state.validated_at = bpc, state.step
             if state.step % self._epoch_steps == 0:
                 state.plateau.update(bpc)
