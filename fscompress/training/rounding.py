@@ -69,8 +69,7 @@ class WeightRounding:
 def rounded_rows(matrix: Tensor, limit: int = q.WEIGHT_MAX) -> Tensor:
     """Float [N, K] as ``quantise_rows`` rounds it, each integer times its row's scale."""
     largest = matrix.abs().amax(1, keepdim=True).clamp(min=1e-8)
-    best = torch.empty_like(matrix)
-    least = torch.full_like(largest, torch.inf)
+    best, least = matrix, torch.full_like(largest, torch.inf)  # rows that are not finite stay
     for ratio in CLIP_RATIOS:
         scale = largest * (ratio / limit)
         rounded = (matrix / scale).round().clamp(-limit, limit) * scale

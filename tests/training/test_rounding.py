@@ -34,6 +34,9 @@ def test_rows_are_rounded_as_the_export_does():
     matrix[4, 5], matrix[6] = 50, 0
     rows = quantise_rows(matrix.numpy())
     assert np.allclose(rounded_rows(matrix).numpy(), rows.weight * rows.scale[:, None], atol=1e-12)
+    matrix[7, 3] = torch.nan
+    assert rounded_rows(matrix)[7, 3].isnan()
+    assert np.allclose(rounded_rows(matrix)[:7].numpy(), (rows.weight * rows.scale[:, None])[:7], atol=1e-12)
 
 
 def test_all_matrices_are_rounded_in_place_and_come_back():
