@@ -18,7 +18,7 @@ from fscompress.files import open_input
 from fscompress.lanes import EVALUATION_LANES
 from fscompress.streams import read_all
 
-Measure = Callable[[bytes, int], float]
+Measure = Callable[[bytes], float]
 
 
 @click.command("eval")
@@ -49,7 +49,9 @@ def evaluate(
 
     @cache
     def measure() -> tuple[str, Measure]:
-        return _float_measure(paths) if store.is_checkpoint(paths[0]) else _integer_measure(paths[0], engine)
+        if store.is_checkpoint(paths[0]):
+            return _float_measure(paths, lanes)
+        return _integer_measure(paths[0], lanes, engine)
 
     def work(name: str) -> None:
         with open_input(name) as source:
@@ -58,7 +60,7 @@ def evaluate(
             raise RefusedError(f"{shown(name)}: is empty; there is nothing to measure")
         kind, bits_per_byte = measure()
         with about(shown(name)):
-            bpc = bits_per_byte(data, lanes)
+            bpc = bits_per_byte(data)
         sizes = {"file": shown(name), "bytes": len(data), "bits_per_byte": bpc}
         results.append({**sizes, "model": " + ".join(map(str, paths)), "arithmetic": kind})
 
@@ -82,7 +84,7 @@ def _require_checkpoints(paths: Sequence[Path]) -> None:
             raise RefusedError(f"{path}: an ensemble is made of checkpoints of train, and this is an integer model")
 
 
-def _float_measure(paths: Sequence[Path]) -> tuple[str, Measure]:
+def _float_measure(paths: Sequence[Path], lanes: int) -> tuple[str, Measure]:
     import numpy as np
 
     from fscompress.export.checkpoint import DEFAULT_PRIMER, load_float_model
@@ -91,7 +93,7 @@ def _float_measure(paths: Sequence[Path]) -> tuple[str, Measure]:
 
     models = [load_float_model(read_checkpoint(path)) for path in paths]
 
-    def measure(data: bytes, lanes: int) -> float:
+    def measure(data: bytes) -> float:
         if len(data) < WINDOW:
             raise RefusedError(f"a float model is measured on at least {WINDOW} bytes (got {len(data)})")
         return float_bits_per_byte(models, np.frombuffer(data, np.uint8), lanes, DEFAULT_PRIMER)
@@ -99,9 +101,9 @@ def _float_measure(paths: Sequence[Path]) -> tuple[str, Measure]:
     return "float", measure
 
 
-def _integer_measure(path: Path, engine: str) -> tuple[str, Measure]:
+def _integer_measure(path: Path, lanes: int, engine: str) -> tuple[str, Measure]:
     from fscompress.engine import load_model
     from fscompress.engine.evaluation import integer_bits_per_byte
 
     model = load_model(path)
-    return "integer", lambda data, lanes: integer_bits_per_byte(model, data, lanes, engine)
+    return "integer", lambda data: integer_bits_per_byte(model, data, lanes, engine)

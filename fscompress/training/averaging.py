@@ -12,6 +12,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from fscompress.training.in_place import replaced
+from fscompress.training.state import found_under, under
+
 EVERY = 16  # steps from one sample to the next
 PREFIX = "average."
 
@@ -46,17 +49,8 @@ class WeightAverage:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The model has the mean as its weights, where there is one; its own come back after."""
-        own = {name: self._parameters[name].detach().clone() for name in self._means}
-        self._put(self._means)
-        try:
+        with replaced([self._parameters[name] for name in self._means], list(self._means.values())):
             yield
-        finally:
-            self._put(own)
-
-    @torch.no_grad()
-    def _put(self, values: Mapping[str, Tensor]) -> None:
-        for name, value in values.items():
-            self._parameters[name].copy_(value)
         self._finish()
 
     def _finish(self) -> None:
@@ -66,12 +60,8 @@ class WeightAverage:
 
     def tensors(self) -> dict[str, Tensor]:
         """``average.*`` of a checkpoint; nothing before the first sample."""
-        return {PREFIX + name: mean.cpu() for name, mean in self._means.items()}
+        return under(PREFIX, self._means)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """The mean that ``tensors`` of a checkpoint holds."""
-        self._means = {
-            name: tensors[PREFIX + name].to(parameter.device)
-            for name, parameter in self._parameters.items()
-            if PREFIX + name in tensors
-        }
+        self._means = found_under(PREFIX, tensors, self._parameters)

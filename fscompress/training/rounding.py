@@ -18,6 +18,7 @@ from fscompress.errors import RefusedError
 from fscompress.model.base import ByteModel
 from fscompress.model.config import CLIP_RATIOS
 from fscompress.model.network import CellNetwork
+from fscompress.training.in_place import replaced
 
 
 class WeightRounding:
@@ -31,39 +32,33 @@ class WeightRounding:
     """
 
     def __init__(self, model: ByteModel, rounded: bool) -> None:
-        self._parts: list[tuple[Tensor, int]] = []  # matrix, and columns that have a scale of their own
-        self._embedding: Tensor | None = None
+        self._matrices: list[tuple[Tensor, int]] = []  # each with the first columns that have a scale of their own
+        self._embedding: list[Tensor] = []
         if not rounded:
             return
         if not isinstance(model, CellNetwork) or model.config.rank or model.config.cell == GRU:
             raise RefusedError("training: only networks of cells with whole matrices, GRUs aside, are trained rounded")
-        self._embedding = model.embedding.weight
+        self._embedding = [model.embedding.weight]
         for i, place in enumerate(model.places):
             columns = model.config.embedding_size if place.reads_byte else 0
-            self._parts += [(matrix, columns) for matrix, _ in model.cell(i).stacks()]
-        self._parts.append((model.output.weight, 0))
+            self._matrices += [(matrix, columns) for matrix, _ in model.cell(i).stacks()]
+        self._matrices.append((model.output.weight, 0))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The model has rounded weights; its exact ones come back after."""
-        if self._embedding is None:
-            yield
-            return
-        matrices = [self._embedding, *(matrix for matrix, _ in self._parts)]
-        exact = [matrix.detach().clone() for matrix in matrices]
         with torch.no_grad():
-            unit = exact[0].abs().max().clamp(min=1e-8) / q.EMBEDDING_MAX
-            self._embedding.copy_((exact[0] / unit).round() * unit)
-            for matrix, columns in self._parts:
-                for part in (matrix[:, :columns], matrix[:, columns:]):
-                    if part.shape[1]:
-                        part.copy_(rounded_rows(part))
-        try:
+            values = [_rounded_whole(matrix) for matrix in self._embedding]
+            for matrix, columns in self._matrices:
+                parts = matrix.split([n for n in (columns, matrix.shape[1] - columns) if n], dim=1)
+                values.append(torch.cat([rounded_rows(part) for part in parts], dim=1))
+        with replaced([*self._embedding, *(matrix for matrix, _ in self._matrices)], values):
             yield
-        finally:
-            with torch.no_grad():
-                for matrix, values in zip(matrices, exact, strict=True):
-                    matrix.copy_(values)
+
+
+def _rounded_whole(matrix: Tensor) -> Tensor:
+    unit = matrix.abs().max().clamp(min=1e-8) / q.EMBEDDING_MAX
+    return (matrix / unit).round() * unit
 
 
 def rounded_rows(matrix: Tensor, limit: int = q.WEIGHT_MAX) -> Tensor:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from fscompress.training.state import found_under, under
+
 SPARSE_FROM, FROZEN_FROM = 1 / 3, 2 / 3  # share of the run at which stages 2 and 3 begin
 THRESHOLD_STEPS = 15
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of Adam
@@ -81,12 +83,8 @@ class Sparsity:
 
     def tensors(self) -> dict[str, Tensor]:
         """The frozen support, for a checkpoint: a weight that training has brought to zero is still in it."""
-        return {PREFIX + name: support.cpu() for name, support in self.support.items()}
+        return under(PREFIX, self.support)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """The stage that ``tensors`` of a checkpoint was in."""
-        self.support = {
-            name: tensors[PREFIX + name].to(matrix.device)
-            for name, matrix in self.matrices.items()
-            if PREFIX + name in tensors
-        }
+        self.support = found_under(PREFIX, tensors, self.matrices)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,20 @@ class RunState:
         for values in (known, plateau):
             values["best"] = math.inf if values["best"] is None else values["best"]
         return cls(**known, plateau=Plateau(**plateau))
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``tensors`` as a checkpoint has them beside others: on the CPU, the prefix before each name."""
+    return {prefix + name: tensor.cpu() for name, tensor in tensors.items()}
+
+
+def found_under(prefix: str, saved: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What ``under`` made of tensors by the names of parameters, each on the device of its parameter."""
+    return {
+        name: saved[prefix + name].to(parameter.device)
+        for name, parameter in parameters.items()
+        if prefix + name in saved
+    }
 
 
 def run_tensors(

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from fscompress.engine.cuda_queue import Queue
 from fscompress.model.base import Masks, States
 from fscompress.model.network import CellNetwork
+from fscompress.training.in_place import copy
 
 # (rows int64 [T + 1, B], states, masks) -> (loss in nats a byte, states after the window); the parameters have moved
 Update = Callable[[Tensor, States, Masks], tuple[Tensor, States]]
@@ -120,7 +121,7 @@ class RecordedStep:
         def work() -> None:
             loss, states = update(self._rows, self.states, self._masks)
             self._loss.copy_(loss)
-            _copy([m for state in states for m in state], [m for state in self.states for m in state])
+            copy([m for state in states for m in state], [m for state in self.states for m in state])
 
         with self._queue.use():  # in order with what it copies, and with what is put back
             before = _Snapshot(self._optimiser, self.states)
@@ -137,7 +138,7 @@ class RecordedStep:
             self._rows.copy_(self._host_rows[0], non_blocking=True)
             for group in self._optimiser.param_groups:
                 group["lr"].fill_(rate)
-            _copy(self._draw().tensors(), self._masks.tensors())
+            copy(self._draw().tensors(), self._masks.tensors())
             self._replay()
             self._host_losses[0].copy_(self._loss, non_blocking=True)
         self._ends = [self._queue.mark(), *self._ends[:1]]
@@ -166,12 +167,7 @@ class _Snapshot:
         """All as it was; state that the optimiser had not begun is zero."""
         known = {id(tensor) for tensor in self._tensors}
         with torch.no_grad():
-            _copy(self._values, self._tensors)
+            copy(self._values, self._tensors)
             for tensor in self._moments():
                 if id(tensor) not in known:
                     tensor.zero_()
-
-
-def _copy(values: list[Tensor], to: list[Tensor]) -> None:
-    for value, target in zip(values, to, strict=True):
-        target.copy_(value)

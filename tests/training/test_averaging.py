@@ -7,7 +7,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fscompress.corpora import open_corpus
 from fscompress.errors import RefusedError
 from fscompress.training.averaging import EVERY, WeightAverage
 from fscompress.training.checkpoint import read_checkpoint
@@ -17,12 +16,6 @@ from fscompress.training.trainer import BEST, LAST
 from tests.training.test_trainer import SMALL, fit, make
 
 AVERAGED = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, average=3 * EVERY))
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 200)
-    return open_corpus(str(tmp_path / "text"))
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=12), st.integers(1, 5))

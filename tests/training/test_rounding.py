@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from fscompress.corpora import open_corpus
 from fscompress.engine.kinds import GRU
 from fscompress.errors import RefusedError
 from fscompress.export.cells import quantise_embedding
@@ -20,12 +19,6 @@ from fscompress.training.trainer import LAST
 from tests.training.test_trainer import SMALL, fit, make
 
 ROUNDED = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, rounded=True))
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 200)
-    return open_corpus(str(tmp_path / "text"))
 
 
 def test_rows_are_rounded_as_the_export_does():

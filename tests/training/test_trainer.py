@@ -22,13 +22,6 @@ MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=
 SMALL = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01))
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    text = tmp_path / "text"
-    text.write_bytes(b"the quick brown fox jumps over the lazy dog. " * 200)
-    return open_corpus(str(text))
-
-
 def make(corpus, out, steps, resume=False, chosen=SMALL):
     options = RunOptions(out, device="cpu", precision="fp32", compiled=False, eval_every=10)
     return Trainer(chosen, corpus, Budget(steps=steps), options, resume)
