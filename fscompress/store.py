@@ -6,7 +6,7 @@ Guarded by ``tests/test_store.py``.
 """
 
 import hashlib
-import json
+import io
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fscompress import parts, settings
+from fscompress import parts, settings, tensor_files
 from fscompress.container import Rule
 from fscompress.errors import ModelFileError, ModelNotFoundError, RefusedError
 
@@ -97,19 +97,10 @@ def read_header(path: Path) -> tuple[dict[str, str], dict[str, list[int]]]:
 
     Raises ModelFileError if it cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
-    from safetensors.numpy import load as load_tensors
-
     try:
-        if path.is_file():
-            with safe_open(path, "np") as file:
-                names = list(file.keys())
-                return dict(file.metadata() or {}), {name: file.get_slice(name).get_shape() for name in names}
-        data = parts.read_joined(path)
-        shapes = {name: list(tensor.shape) for name, tensor in load_tensors(data).items()}
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return header.get("__metadata__", {}), shapes
-    except (OSError, SafetensorError) as error:
+        with path.open("rb") if path.is_file() else io.BytesIO(parts.read_joined(path)) as file:
+            return tensor_files.read_header(file)
+    except (OSError, ValueError) as error:
         raise ModelFileError(f"{path}: not a readable model file ({error})") from error
 
 

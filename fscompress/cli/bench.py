@@ -66,9 +66,16 @@ def bench(mode: str | None, **asked: Any) -> None:
     if mode:
         run_mode(mode, request)
     elif request.choice.published:
-        _deliver(Report(this_machine(), request.choice.limits, [], [], [], [], PUBLISHED), request.form)
+        _print_published(request)
     else:
         _compare(request)
+
+
+def _print_published(request: Request) -> None:
+    if request.words or request.form.plot:
+        raise click.UsageError("--published measures nothing; leave FILE and --plot out")
+    check_form(request.form, BLOCK, drawable=False)
+    _deliver(Report(this_machine(), request.choice.limits, [], [], [], [], PUBLISHED), request.form)
 
 
 def _compare(request: Request) -> None:

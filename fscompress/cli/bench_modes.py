@@ -71,6 +71,8 @@ def run_mode(name: str, request: Request) -> None:
     mode = MODES[name]
     if mode.takes_files and not request.words:
         raise click.UsageError(f"--{name} needs a FILE")
+    if request.words and not mode.takes_files:
+        raise click.UsageError(f"--{name} takes no FILE (got '{request.words[0]}')")
     if len(request.models) > 1:
         raise click.UsageError(f"one of {', '.join(f'--{each}' for each in MODES)} takes one --model")
     check_form(request.form, name, mode.drawn)

@@ -45,6 +45,8 @@ def evaluate(
     paths = [store.find_model(name) for name in names or (store.DEFAULT,)]
     if len(paths) > 1:
         _require_checkpoints(paths)
+    if engine != "auto" and store.is_checkpoint(paths[0]):
+        raise RefusedError(f"{paths[0]}: --engine is for integer models, and this is a checkpoint of train")
     results: list[dict[str, Any]] = []
 
     @cache

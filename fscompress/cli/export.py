@@ -56,6 +56,8 @@ def export(
         raise click.BadParameter(f"must match {NAME_PATTERN.pattern.decode()} (got '{name}')", param_hint="--name")
     if master and os.path.realpath(master) == os.path.realpath(out):
         raise RefusedError(f"{master}: OUT and --master are the same file; give another one")
+    if not description.isprintable():  # what is no UTF-8 is not, either
+        raise click.BadParameter("must be one line of text", param_hint="--description")
     part_bytes = part_bytes or sys.maxsize
     for target in filter(None, (out, master)):
         require_file(target)

@@ -20,19 +20,22 @@ from fscompress.training.config import OPTIMISERS, PRESETS, Preset, preset
 
 BITS = "bpc {bpc:.3f}  valid {valid}  {speed:,.0f} B/s"
 
+MAX_WEIGHT = 1e100  # so that sums and quotients are finite
 DEVICES, PRECISIONS = click.Choice(["auto", "cpu", "cuda"]), click.Choice(["auto", "fp32", "bf16"])
 
 
 def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
     """``("wiki=2", "text=1")`` as a mapping."""
-    weights = {}
+    weights: dict[str, float] = {}
     for value in values:
         name, _, number = value.partition("=")
+        if name in weights:
+            raise click.BadParameter(f"'{name}' has two", param_hint="--weight")
         try:
             weights[name] = float(number)
         except ValueError:
             weights[name] = math.nan
-        if not 0 <= weights[name] < math.inf:
+        if not 0 <= weights[name] < MAX_WEIGHT:
             raise click.BadParameter(f"expected FOLDER=NUMBER (got '{value}')", param_hint="--weight")
     return weights
 
@@ -73,9 +76,15 @@ def parse_weights(values: tuple[str, ...]) -> dict[str, float]:
     type=Finite(0, 1, max_open=True),
     help="Share of zeros in the cells' matrices: dense for a third of the run, thresholded, then frozen.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of initial weights, masks and order.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of initial weights, masks and order.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/CORPUS-PRESET].")
-@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from this checkpoint's weights.")
+@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Start from these weights, if not resumed.")
 @click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: CUDA where there is one.")
 @click.option("--precision", type=PRECISIONS, default="auto", show_default=True, help="auto: bf16 where it is fast.")
@@ -129,10 +138,10 @@ def train(
     folder = out or Path("runs") / f"{Path(corpus_name).name}-{preset_name}"
     from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.distributed import World, joined_world
-    from fscompress.training.trainer import LAST, RunOptions, Trainer
+    from fscompress.training.trainer import BEST, LAST, RunOptions, Trainer
 
     World(rank, world_size).lanes(settings.batch)
-    if (folder / LAST).exists() and not resume:
+    if any((folder / name).exists() for name in (LAST, BEST)) and not resume:
         raise RefusedError(f"{folder}: holds a run already; give --resume to go on with it, or another --out")
     options = RunOptions(folder, device, precision, compiled)
     with _as_rank(rank, console), joined_world(rank, world_size, device) as world:
@@ -214,7 +223,8 @@ def _conclude(trainer: Any, console: Console) -> None:
     console.notice(f"{best}: {ended}{trainer.bytes_seen:,} bytes seen, validation {state.best:.4f} bpc")
     if trainer.preset.training.sparsity:
         console.notice(f"{best}: {trainer.model.n_nonzeros():,} of {trainer.model.n_weights():,} weights are not zero")
-    result = test_figures(trainer.run, trainer.corpus, trainer.preset.training.batch, trainer.world)
+    with trainer.rounding.in_place():  # as they were validated
+        result = test_figures(trainer.run, trainer.corpus, trainer.preset.training.batch, trainer.world)
     if result is None or not trainer.world.leads:
         return
     console.notice(f"{best}: test {result.bpc:.4f} bpc over {result.n_bytes:,} bytes ({trainer.corpus.form})")

@@ -12,9 +12,10 @@ from fscompress.cli.options import talks
 @click.command()
 @talks
 def warmup(console: Console) -> None:
-    """Compile all kernels into the cache folder, so that the first encode and decode need not.
+    """Compile the kernels of all levels into the cache folder, so that the first encode and decode need not.
 
-    Kernels that are there are loaded and tried, which takes a second. A new version has new ones.
+    Kernels that are there are loaded and tried, which takes a second. A new version has new ones. They are those of
+    the default model: one of other cells has some more compiled when it is first used.
     """
     from fscompress import jit
     from fscompress.warmup import compile_kernels

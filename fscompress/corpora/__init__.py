@@ -5,8 +5,8 @@ batches of int64 [T + 1, B] from it.  Library of this folder: numpy, and urllib 
 ``training`` and ``cli``.  Guarded by ``tests/corpora/``.  Next: ``source.py``, ``named.py``, ``batches.py``.
 """
 
-from fscompress.corpora.batches import Batches
+from fscompress.corpora.batches import ORDER, Batches
 from fscompress.corpora.named import named_corpus, open_corpus
 from fscompress.corpora.source import Corpus, Group, Source
 
-__all__ = ["Batches", "Corpus", "Group", "Source", "named_corpus", "open_corpus"]
+__all__ = ["ORDER", "Batches", "Corpus", "Group", "Source", "named_corpus", "open_corpus"]

@@ -2,7 +2,8 @@
 
 A corpus of one file is cut into B contiguous stretches, one a lane, epoch after epoch (the paper's way).  A corpus of
 several files is cut into segments of 64 KiB (a shorter document is one segment); a lane that comes to the end of one
-takes the next from a queue that draws a group by weight and goes through each group's segments in a shuffled order.
+takes the next from a queue that draws a group, so that each has its share of the bytes, and goes through each group's
+segments in a shuffled order.
 The order depends on the seed alone, so a run resumed at step n sees the batches that an uninterrupted run would have
 seen, and processes that read some lanes each see the lanes of one process that reads them all.
 
@@ -19,6 +20,7 @@ from fscompress.corpora.source import Bytes, Corpus, Group, Source
 from fscompress.errors import CorpusError
 
 SEGMENT_BYTES = 65536
+ORDER = 2  # of segments; a resumed run needs that of its beginning.  1: weights were shares of segments, not of bytes
 
 Rows = npt.NDArray[np.int64]
 
@@ -30,7 +32,9 @@ class _Segments:
         self._sources = [source for source in group.sources if len(source) > 1]
         self._length = length
         whole = np.array([len(source) for source in self._sources], np.int64)
-        self._ends = np.maximum(1, -((length // 2 - whole) // length)).cumsum()
+        n_segments = np.maximum(1, -((length // 2 - whole) // length))
+        self._ends = n_segments.cumsum()
+        self.n_bytes = int(np.minimum(whole, n_segments * length).sum())
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -43,8 +47,7 @@ class _Segments:
         return Source(source.path, start, min(start + self._length, source.stop))
 
 
-def _shuffled(group: Group, rng: np.random.Generator) -> Iterator[Source]:
-    segments = _Segments(group, SEGMENT_BYTES)
+def _shuffled(segments: _Segments, rng: np.random.Generator) -> Iterator[Source]:
     while True:
         for index in rng.permutation(len(segments)):
             yield segments[int(index)]
@@ -52,10 +55,11 @@ def _shuffled(group: Group, rng: np.random.Generator) -> Iterator[Source]:
 
 def _mixed(groups: tuple[Group, ...], seed: int) -> Iterator[Source]:
     rng = np.random.default_rng(seed)
-    weights = np.array([group.weight for group in groups])
-    queues = [_shuffled(group, rng) for group in groups]
+    segments = [_Segments(group, SEGMENT_BYTES) for group in groups]
+    draws = np.array([group.weight * len(each) / each.n_bytes for group, each in zip(groups, segments, strict=True)])
+    queues = [_shuffled(each, rng) for each in segments]
     while True:
-        yield next(queues[rng.choice(len(groups), p=weights / weights.sum())])
+        yield next(queues[rng.choice(len(groups), p=draws / draws.sum())])
 
 
 def _stretches(source: Source, batch: int) -> Iterator[Source]:
@@ -88,6 +92,7 @@ class Batches:
         single = groups[0].sources[0] if len(groups) == 1 and len(groups[0].sources) == 1 else None
         if single and len(groups[0]) < batch * (window + 1):
             raise CorpusError(f"corpus '{corpus.name}' has less than one window of {window} bytes in {batch} lanes")
+        self.mixed = single is None  # whether the order is one of segments
         queue = _stretches(single, batch) if single else _mixed(groups, seed)
         self._window = window
         # Lanes that are not read move on as well: all draw from one queue, and the order of drawing is the grid's.

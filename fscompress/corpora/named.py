@@ -49,6 +49,8 @@ def _folder(path: Path, weights: Mapping[str, float]) -> Corpus:
     sizes = {name: float(sum(len(split[0]) for split in splits)) for name, splits in parts.items()}
     shares = {name: weights.get(name, 1.0) if weights else size for name, size in sizes.items()}
     read = {name: splits for name, splits in sorted(parts.items()) if shares[name] > 0}
+    if any(sizes.values()) and not read:
+        raise CorpusError(f"{path}: every folder has the weight 0, so nothing would be read")
     groups = tuple(Group(name, shares[name], tuple(s[0] for s in splits)) for name, splits in read.items())
     splits = [split for group in read.values() for split in group]
     return Corpus(path.name, groups, tuple(s[1] for s in splits), tuple(s[2] for s in splits))

@@ -9,13 +9,15 @@ gained on training bytes it saw many times (Guo et al. 2017, "On calibration of 
 import dataclasses
 import sys
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 from torch import Tensor
 
-from fscompress.errors import RefusedError
+from fscompress.errors import FscompressError, RefusedError
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
+USAGE = "expected OUT TEMPERATURE CKPT=SHARE ..."
 LOGITS = ("output.weight", "output.bias")
 
 
@@ -25,7 +27,7 @@ def average(checkpoints: Sequence[tuple[Checkpoint, float]], temperature: float 
     Raises:
         RefusedError: no checkpoints, those of several shapes, or a share or temperature that is not positive.
     """
-    if not checkpoints or temperature <= 0 or min(share for _, share in checkpoints) <= 0:
+    if not checkpoints or not all(0 < number < inf for number in (temperature, *(share for _, share in checkpoints))):
         raise RefusedError("average: checkpoints, each with a positive share, and a positive temperature are needed")
     if len({checkpoint.model for checkpoint, _ in checkpoints}) > 1:
         raise RefusedError("average: the checkpoints are of networks of several shapes")
@@ -39,11 +41,18 @@ def average(checkpoints: Sequence[tuple[Checkpoint, float]], temperature: float 
     return dataclasses.replace(checkpoints[-1][0], tensors=tensors)
 
 
-def _main(out: str, temperature: str, *named: str) -> None:
-    pairs = [word.rpartition("=") for word in named]
-    parts = [(read_checkpoint(Path(path)), float(share)) for path, _, share in pairs]
-    write_checkpoint(Path(out), average(parts, float(temperature)))
+def _main(words: Sequence[str]) -> None:
+    try:
+        out, temperature, *named = words
+        divisor = float(temperature)
+        shares = [(path, float(share)) for path, share in (word.rsplit("=", 1) for word in named)]
+    except ValueError:
+        raise RefusedError(f"average: {USAGE} (got '{' '.join(words)}')") from None
+    write_checkpoint(Path(out), average([(read_checkpoint(Path(path)), share) for path, share in shares], divisor))
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    try:
+        _main(sys.argv[1:])
+    except FscompressError as error:
+        sys.exit(f"fscompress: {error}")

@@ -24,12 +24,12 @@ class WeightAverage:
 
     Args:
         model: whose parameters are sampled.
-        steps: optimiser steps that the mean reaches back; 0: no mean, and every method does nothing.
+        steps: optimiser steps that the mean reaches back, 32 or more; 0: no mean, and every method does nothing.
     """
 
     def __init__(self, model: nn.Module, steps: int) -> None:
         self._parameters = dict(model.named_parameters())
-        self._most = max(1, steps // EVERY) if steps else 0
+        self._most = steps // EVERY
         self._means: dict[str, Tensor] = {}
 
     def due(self, step: int) -> bool:

@@ -3,15 +3,16 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from fscompress.errors import CheckpointError
 from fscompress.files import replacing
 from fscompress.model.config import ModelConfig
+from fscompress.tensor_files import read_header
 from fscompress.training.config import TrainConfig
 
 FORMAT = "fscompress-checkpoint-1"
@@ -61,9 +62,10 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Reads what ``write_checkpoint`` wrote; raises CheckpointError on anything else."""
     try:
-        with safe_open(path, "pt") as file:
-            described = _described(path, file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        with path.open("rb") as file:  # by Python, for names that safetensors cannot open
+            described = _described(path, file)
+            file.seek(0)
+            tensors = load(file.read())
         model, training = ModelConfig(**described["model"]), TrainConfig(**described["training"])
         return Checkpoint(model, training, described["progress"], tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -73,14 +75,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def read_shape(path: Path) -> ModelConfig:
     """The shape of the network of a checkpoint, whose tensors are not read; raises as ``read_checkpoint``."""
     try:
-        with safe_open(path, "pt") as file:
-            return ModelConfig(**_described(path, file.metadata() or {})["model"])
+        with path.open("rb") as file:
+            return ModelConfig(**_described(path, file)["model"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: checkpoint cannot be read ({error})") from error
 
 
-def _described(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+def _described(path: Path, file: BinaryIO) -> dict[str, Any]:
     """The JSON description in the metadata of a checkpoint."""
+    metadata, _ = read_header(file)
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of this program (format {metadata.get('format')})")
     described: dict[str, Any] = json.loads(metadata["checkpoint"])

@@ -6,6 +6,7 @@ from fscompress.errors import RefusedError
 from fscompress.model.config import FS_RNN, SEQUENTIAL, STACKED, TORCH_CELL, TORCH_LSTM, ModelConfig
 
 SCHEDULES = ("cosine", "final-tenth", "plateau")
+MIN_AVERAGE = 32  # steps: two samples, see averaging.py
 ADAM, MUON = OPTIMISERS = ("adam", "muon")
 
 
@@ -45,8 +46,8 @@ class TrainConfig:
             raise RefusedError(f"training: sparsity must be in [0, 1) (got {self.sparsity})")
         if self.optimiser not in OPTIMISERS:
             raise RefusedError(f"training: unknown optimiser '{self.optimiser}' (known: {', '.join(OPTIMISERS)})")
-        if self.average < 0:
-            raise RefusedError(f"training: average must not be negative (got {self.average})")
+        if self.average and self.average < MIN_AVERAGE:
+            raise RefusedError(f"training: average must be 0 or at least {MIN_AVERAGE} steps (got {self.average})")
         if self.sparsity and self.average:
             raise RefusedError("training: a mean of weights whose zeros change would not be sparse; leave out average")
         if self.sparsity and self.optimiser != ADAM:

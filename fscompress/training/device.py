@@ -25,10 +25,20 @@ def pick_device(name: str, local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """``auto`` is bfloat16 on CUDA and on processors with AVX512-BF16 or AMX, else float32."""
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def pick_precision(name: str, device: torch.device, before: str | None = None) -> torch.dtype:
+    """``auto`` is bfloat16 on CUDA and on processors with AVX512-BF16 or AMX, else float32.
+
+    Args:
+        before: of a run that goes on, ``str`` of the type that it had: that is its ``auto``, on any machine.
+    """
     if name != "auto":
-        return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+        return _PRECISIONS[name]
+    for dtype in _PRECISIONS.values():
+        if str(dtype) == before:
+            return dtype
     if device.type == "cuda":
         return torch.bfloat16
     cpuinfo = Path("/proc/cpuinfo")

@@ -5,6 +5,7 @@ result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights o
 Several processes may share a run (``distributed.py``): all of them construct and call a ``Trainer`` alike.
 """
 
+import hashlib
 import json
 import math
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fscompress.corpora import Batches, Corpus
+from fscompress.corpora import ORDER, Batches, Corpus
 from fscompress.corpora.source import beginnings
 from fscompress.errors import CheckpointError, CorpusError, RefusedError
 from fscompress.files import replacing
@@ -66,7 +67,8 @@ class RunOptions:
     Args:
         out: folder of the run.
         device: ``cpu``, ``cuda``, or ``auto``.
-        precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware).
+        precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware; of a
+            run that is resumed, what it had).
         compiled: compile the cell kernels (needs a C++ compiler; on CUDA Triton, where the network has its kernels).
         eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.
         eval_bytes: validation bytes used during training, the beginning of each held-out part by its length; None:
@@ -96,7 +98,8 @@ class Trainer:
     Raises:
         RefusedError: the device is missing, or the batch cannot be divided among the processes.
         CorpusError: less text than one window of every lane, or than one to validate on.
-        CheckpointError: nothing to resume, or it is of another preset or corpus: other groups, weights or sizes.
+        CheckpointError: nothing to resume, or it is of another preset or corpus: other groups, weights, sizes or
+            validation bytes, or their order is of an older version.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Trainer:
     ) -> None:
         self.preset, self.corpus, self.options, self.budget, self.world = preset, corpus, options, budget, world
         config = preset.training
+        saved = read_checkpoint(options.out / LAST) if resume else None
         self._lanes = world.lanes(config.batch)
         self.device = pick_device(options.device, world.local_rank)
         torch.manual_seed(config.seed)
@@ -117,7 +121,7 @@ class Trainer:
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
         # not where processes exchange gradients or supports change
         self._recorded = can_record(self.model) and world.size == 1 and not config.sparsity
-        dtype = pick_precision(options.precision, self.device)
+        dtype = pick_precision(options.precision, self.device, saved.progress.get("precision") if saved else None)
         self.optimiser = make_optimiser(self.model, config.optimiser, config.rate, self._recorded, dtype)
         self.sparsity = Sparsity(self.model.cell_matrices(), self.optimiser, config.sparsity)
         self.average = WeightAverage(self.model, config.average)
@@ -129,9 +133,10 @@ class Trainer:
         self.valid = beginnings(corpus.valid, options.eval_bytes or (PAPER_EVAL_BYTES if paper else EVAL_BYTES))
         if len(self.valid) < WINDOW:
             raise CorpusError(f"validation needs at least {WINDOW} bytes (got {len(self.valid)}); give more text")
+        self._valid_digest = hashlib.sha256(self.valid.tobytes()).hexdigest()
         self.state = RunState()
-        if resume:
-            self._restore(read_checkpoint(options.out / LAST))
+        if saved:
+            self._restore(saved)
         self._step: Step | None = None
         self._epoch_steps = max(1, corpus.n_train // config.bytes_per_step)
         default_every = min(self._epoch_steps, max(1, EVAL_EVERY[self.device.type] // config.bytes_per_step))
@@ -176,9 +181,11 @@ class Trainer:
                 saved = self.state.seconds
             began = time.monotonic()
             bpc, rate = self._train_step()
-            if self.state.step % self._eval_every == 0:
-                self._validate()
+            better = self.state.step % self._eval_every == 0 and self._validate()
             self.state.seconds += time.monotonic() - began
+            if better:  # BEST is known to the checkpoint that goes on, so nothing worse ever replaces it
+                self.save()
+                saved = self.state.seconds
             if self.world.leads:
                 self._tell(bpc, rate, tell)
         if self.progress() >= 1.0 and self.state.validated_at != self.state.step:
@@ -223,7 +230,8 @@ class Trainer:
         if not finite:
             raise RefusedError(f"{self.options.out}: has diverged at step {self.state.step}; give a lower --rate")
 
-    def _validate(self) -> None:
+    def _validate(self) -> bool:
+        """Whether the result is the best so far; BEST is then written."""
         state = self.state
         self._settle()
         with self.average.in_place():
@@ -232,10 +240,12 @@ class Trainer:
             state.valid_bpc, state.validated_at = bpc, state.step
             if state.step % self._epoch_steps == 0:
                 state.plateau.update(bpc)
-            if bpc < state.best:
+            better = bpc < state.best
+            if better:
                 state.best = bpc
                 if self.world.leads:
                     write_checkpoint(self.options.out / BEST, self._checkpoint({}))
+        return better
 
     def _tell(self, bpc: float, rate: float, tell: Callable[[Report], None]) -> None:
         step, seconds = self.state.step, round(self.state.seconds, 3)
@@ -278,6 +288,8 @@ class Trainer:
             "corpus": self.corpus.name,
             "n_train": self.corpus.n_train,
             "groups": self._groups,
+            "order": ORDER,
+            "valid": self._valid_digest,
             "precision": str(self.run.dtype),
         }
         return Checkpoint(self.preset.model, self.preset.training, progress, weights | tensors)
@@ -296,6 +308,10 @@ class Trainer:
             raise CheckpointError(f"{self.options.out}: its checkpoint saw another corpus (training bytes differ)")
         if saved.progress.get("groups", self._groups) != self._groups:  # older ones do not say
             raise CheckpointError(f"{self.options.out}: its checkpoint saw the corpus with other weights")
+        if saved.progress.get("valid", self._valid_digest) != self._valid_digest:
+            raise CheckpointError(f"{self.options.out}: its checkpoint was validated on other bytes")
+        if saved.progress.get("order", 1) != ORDER and self.batches.mixed:
+            raise CheckpointError(f"{self.options.out}: an older version saw other batches; go on with --init")
         self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
         self.sparsity.restore(saved.tensors)
         self.average.restore(saved.tensors)

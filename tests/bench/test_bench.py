@@ -113,6 +113,15 @@ def test_plot(here: Path) -> None:
     assert invoke(*words, "-f").exit_code == 0
 
 
+@pytest.mark.parametrize("words", [["--published", "file"], ["--published", "--plot", "p.svg"], ["--train", "file"]])
+def test_what_would_be_ignored_is_refused(here: Path, words: list[str]) -> None:
+    (here / "file").write_bytes(b"text")
+    result = invoke(*words)
+    assert result.exit_code == 2
+    assert "leave FILE and --plot out" in result.stderr or "takes no FILE" in result.stderr
+    assert not (here / "p.svg").exists()
+
+
 def test_published_alone() -> None:
     result = invoke("--published")
     assert result.stdout.count("as published by others (not measured here)") == len(PUBLISHED)

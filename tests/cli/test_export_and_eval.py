@@ -166,3 +166,20 @@ def test_eval_of_the_default_model() -> None:
     assert run("eval", "empty").exit_code == 1
     assert run("eval", "--model", "nobody", "valid.txt").exit_code == 4
     assert run("eval", "--model", "./valid.txt", "valid.txt").exit_code == 3
+
+
+def test_an_engine_for_a_checkpoint_is_refused_and_its_name_need_not_be_text() -> None:
+    result = run("eval", "--model", "./ckpt.safetensors", "--engine", "reference", "valid.txt")
+    assert result.exit_code == 1
+    assert "--engine is for integer models, and this is a checkpoint of train" in result.stderr
+    odd = os.fsdecode(b"\xff.safetensors")
+    Path("ckpt.safetensors").rename(odd)
+    assert run("eval", "--model", f"./{odd}", "valid.txt").exit_code == 0
+
+
+@pytest.mark.parametrize("description", [os.fsdecode(b"\xff"), "two\nlines"])
+def test_a_description_that_is_no_line_of_text_is_wrong_usage(here: Path, description: str) -> None:
+    result = run("export", "ckpt.safetensors", "mine.safetensors", "--description", description)
+    assert result.exit_code == 2
+    assert "must be one line of text" in result.stderr
+    assert not (here / "mine.safetensors").exists()

@@ -52,6 +52,7 @@ def test_a_run_is_not_overwritten_and_wrong_words_are_one_line() -> None:
     before = Path("run/last.safetensors").read_bytes()
     for more, message in (
         ([], "holds a run already"),
+        (["--average", "31"], "average must be 0 or at least 32 steps (got 31)"),
         (["--resume", "--rate", "0.1"], "other settings"),
         (["--preset", "smal"], "known: small"),
     ):
@@ -60,6 +61,33 @@ def test_a_run_is_not_overwritten_and_wrong_words_are_one_line() -> None:
         assert message in result.stderr
         assert len(result.stderr.splitlines()) == 1
     assert Path("run/last.safetensors").read_bytes() == before
+    Path("run/last.safetensors").unlink()
+    assert "holds a run already" in run(*words).stderr
+    assert Path("run/best.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--weight", "a=1", "--weight", "a=2"], "'a' has two"),
+        (["--weight", "a=1e300"], "expected FOLDER=NUMBER (got 'a=1e300')"),
+        (["--seed", "-1"], "-1 is not in the range"),
+        (["--seed", str(2**64)], "is not in the range"),
+    ],
+)
+def test_numbers_that_nothing_could_be_made_of_are_wrong_usage(more: list[str], message: str) -> None:
+    result = run("train", "ptb", "--data", ".", *SETTINGS, *more)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--rounded"], ["--rounded", "--average", "32"]])
+def test_validation_and_test_are_of_the_same_weights(more: list[str]) -> None:
+    result = run("train", "ptb", "--data", ".", "--epochs", "0.12", *SETTINGS, *more)
+    assert result.exit_code == 0, result.stderr
+    found = re.findall(r"(?:validation|test) (\d+\.\d{4})(?: bpc$| bpc over)", result.stderr, re.MULTILINE)
+    assert len(found) == 2
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("option", ["--minutes", "--epochs", "--rate", "--sparsity", "--dropout"])

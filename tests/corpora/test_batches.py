@@ -139,6 +139,23 @@ def test_weights_decide_the_share(folder):
     assert 0.70 < (seen == ord("b")).mean() < 0.80
 
 
+@pytest.mark.parametrize("weights", [{}, {"documents": 1, "book": 1}])
+def test_shares_are_of_bytes_and_not_of_documents(tmp_path, weights):
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "book").mkdir()
+    for name in range(200):
+        (tmp_path / f"documents/{name}").write_bytes(b"d" * 1000)
+    (tmp_path / "book/one").write_bytes(b"b" * 200_000)
+    corpus = open_corpus(str(tmp_path), weights=weights)
+    seen = np.stack(take(Batches(corpus, 8, 1000, seed=0), 1000))[:, 1:]
+    assert 0.45 < (seen == ord("b")).mean() < 0.55
+
+
+def test_no_weight_at_all_is_refused_as_such(folder):
+    with pytest.raises(CorpusError, match="every folder has the weight 0"):
+        open_corpus(str(folder), weights={"a": 0, "b": 0})
+
+
 def test_folders_that_are_not_named_weigh_one(folder):
     corpus = open_corpus(str(folder), weights={"b": 3})
     assert [(group.name, group.weight) for group in corpus.train] == [("a", 1.0), ("b", 3.0)]

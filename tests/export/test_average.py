@@ -1,6 +1,7 @@
 """Averaged checkpoints: means of weights by share, logits divided by the temperature."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -47,11 +48,13 @@ def test_temperature_divides_the_logits() -> None:
     torch.testing.assert_close(logits[0], 2.0 * logits[1])
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
 def test_refuses_what_has_no_mean(temperature: float) -> None:
     one, other = checkpoint(1), checkpoint(1, dataclasses.replace(SHAPE, fast_size=7))
     with pytest.raises(RefusedError, match="positive"):
         average([(one, 1.0)], temperature)
+    with pytest.raises(RefusedError, match="positive"):
+        average([(one, temperature)])
     with pytest.raises(RefusedError, match="positive"):
         average([])
     with pytest.raises(RefusedError, match="shapes"):
@@ -66,3 +69,24 @@ def test_as_a_command(tmp_path: Path) -> None:
     expected = average([(checkpoint(1), 0.5), (checkpoint(2), 0.5)], 1.5)
     found = read_checkpoint(tmp_path / "mean")
     assert all(torch.equal(expected.tensors[name], found.tensors[name]) for name in expected.tensors)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["out", "1.0"], "average: checkpoints, each with a positive share"),
+        (["out"], "expected OUT TEMPERATURE CKPT=SHARE"),
+        (["out", "1.0", "1=one"], "(got 'out 1.0 1=one')"),
+        (["out", "1.0", "1"], "(got 'out 1.0 1')"),
+        (["out", "1.0", "nothere=1"], "nothere: checkpoint cannot be read"),
+        (["out", "nan", "1=1"], "a positive temperature"),
+    ],
+)
+def test_wrong_words_are_one_line(tmp_path: Path, words: list[str], message: str) -> None:
+    write_checkpoint(tmp_path / "1", checkpoint(1))
+    command = [sys.executable, "-m", "fscompress.export.average", *words]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode == 1
+    assert message in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -68,7 +68,8 @@ def test_the_mean_is_validated_and_training_does_not_see_it(corpus, tmp_path):
 
 
 def test_what_cannot_be_averaged_is_refused():
-    with pytest.raises(RefusedError, match="average must not be negative"):
-        TrainConfig(average=-1)
+    for steps in (-1, 1, 31):
+        with pytest.raises(RefusedError, match="average must be 0 or at least 32 steps"):
+            TrainConfig(average=steps)
     with pytest.raises(RefusedError, match="leave out average"):
-        TrainConfig(average=16, sparsity=0.5)
+        TrainConfig(average=32, sparsity=0.5)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fscompress.corpora import open_corpus
+from fscompress.corpora.source import file_source
 from fscompress.errors import CheckpointError, CorpusError, RefusedError
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
@@ -76,6 +77,63 @@ def test_resume_refuses_other_weights(tmp_path):
     make(corpus, tmp_path / "run", 5, resume=True)
     with pytest.raises(CheckpointError, match="saw the corpus with other weights"):
         make(open_corpus(str(tmp_path / "texts")), tmp_path / "run", 5, resume=True)
+
+
+def test_resume_refuses_other_bytes_to_validate_on(corpus, tmp_path):
+    (tmp_path / "valid").write_bytes(b"the slow brown fox jumps under the lazy dog. " * 20)
+    fit(make(corpus, tmp_path / "run", 5))
+    other = dataclasses.replace(corpus, valid=(file_source(tmp_path / "valid"),))
+    with pytest.raises(CheckpointError, match="was validated on other bytes"):
+        make(other, tmp_path / "run", 9, resume=True)
+
+
+def test_resume_refuses_the_order_of_an_older_version_where_it_was_another(corpus, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 100)
+    for run, text in (("file", corpus), ("folder", open_corpus(str(tmp_path / "texts")))):
+        fit(make(text, tmp_path / run, 5))
+        saved = read_checkpoint(tmp_path / run / LAST)
+        progress = {key: value for key, value in saved.progress.items() if key not in ("order", "valid")}
+        write_checkpoint(tmp_path / run / LAST, dataclasses.replace(saved, progress=progress))
+        if run == "file":
+            make(text, tmp_path / run, 9, resume=True)
+        else:
+            with pytest.raises(CheckpointError, match="an older version saw other batches; go on with --init"):
+                make(text, tmp_path / run, 9, resume=True)
+
+
+def test_a_resumed_run_keeps_its_precision_unless_another_is_asked_for(corpus, tmp_path):
+    fit(make(corpus, tmp_path, 5))
+    saved = read_checkpoint(tmp_path / LAST)
+    before = dataclasses.replace(saved, progress=saved.progress | {"precision": "torch.bfloat16"})
+    write_checkpoint(tmp_path / LAST, before)
+    for asked, dtype in (("auto", torch.bfloat16), ("fp32", torch.float32)):
+        options = RunOptions(tmp_path, device="cpu", precision=asked, compiled=False)
+        assert Trainer(SMALL, corpus, Budget(steps=9), options, resume=True).run.dtype == dtype
+
+
+def test_the_best_is_never_replaced_by_worse_after_a_kill(corpus, tmp_path):
+    """Killed between two saves: what goes on knows the best that was written after the last of them."""
+    trainer = make(corpus, tmp_path, 60)
+    killed = RuntimeError("killed")
+
+    def kill(report):
+        if report.step == 45:
+            raise killed
+
+    with pytest.raises(RuntimeError, match="killed"):
+        trainer.fit(kill, lambda: False)
+    best = read_checkpoint(tmp_path / BEST).progress
+    resumed = make(corpus, tmp_path, 60, resume=True)
+    assert resumed.state.best == best["best"]
+    assert resumed.state.step == best["step"]
+
+
+def test_a_run_at_a_place_whose_name_is_no_text(corpus, tmp_path):
+    out = tmp_path / os.fsdecode(b"\xff")
+    fit(make(corpus, out, 5))
+    assert make(corpus, out, 9, resume=True).state.step == 5
 
 
 def test_a_run_goes_on_from_another_kind_of_device(corpus, tmp_path):

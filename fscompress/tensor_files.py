@@ -1,0 +1,34 @@
+"""The header of a safetensors file, read by Python alone: of a file of any name, and without its tensors.
+
+Format: https://huggingface.co/docs/safetensors, section "Format".  Guarded by ``tests/test_tensor_files.py``.
+"""
+
+import json
+import os
+from typing import Any, BinaryIO
+
+METADATA = "__metadata__"
+
+
+def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, list[int]]]:
+    """Metadata, and the shape of each tensor; ``file`` is read from its beginning.
+
+    Raises:
+        ValueError: not a safetensors file, or one that is cut short.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if length > size - 8:
+        raise ValueError("not a safetensors file, or cut short")
+    header = json.loads(file.read(length))
+    try:
+        tensors: dict[str, Any] = {name: entry for name, entry in header.items() if name != METADATA}
+        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        metadata = {str(key): str(value) for key, value in header.get(METADATA, {}).items()}
+        shapes = {name: list(entry["shape"]) for name, entry in tensors.items()}
+    except (AttributeError, KeyError, IndexError, TypeError):
+        raise ValueError("not the header of a safetensors file") from None
+    if 8 + length + end != size:
+        raise ValueError("a safetensors file that is cut short, or has more than its tensors")
+    return metadata, shapes
