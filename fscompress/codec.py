@@ -18,6 +18,7 @@ from fscompress.compressibility import is_incompressible
 from fscompress.container import (
     CODED_OVERHEAD,
     MAX_MODELS,
+    MODEL_ID_BYTES,
     RAW_OVERHEAD,
     CodedBlock,
     End,
@@ -38,8 +39,6 @@ from fscompress.memory import Budget
 from fscompress.parallel import Cancel, Done, Task, in_order
 from fscompress.settings import DEFAULT_MEMORY
 from fscompress.streams import write_all
-
-MODEL_ID_BYTES = 8
 
 FindModel = Callable[[bytes, str], IntegerModel]
 

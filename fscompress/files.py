@@ -54,7 +54,7 @@ def open_input(name: str, binary_expected: bool = False, force: bool = False) ->
         return
     stream = _standard(sys.stdin, "stdin")
     if binary_expected and stream.isatty() and not force:
-        raise RefusedError("stdin: compressed data is not read from a terminal; name a file, or -f to read it anyway")
+        raise RefusedError("stdin: compressed data is not read from a terminal; name a file")
     yield stream
 
 
@@ -73,6 +73,8 @@ def check_output(name: str, source: str, force: bool, binary: bool) -> None:
         return
     _refuse_folder(Path(name))
     in_place = _in_place(name)
+    if in_place is None:
+        _require_folder(name)
     _refuse_input(name if in_place is None else in_place, name, source)
     if not force and in_place is None and os.path.lexists(name):
         raise RefusedError(f"{name}: exists already; -f overwrites it")
@@ -157,13 +159,21 @@ def write_zeros(target: BinaryIO, n: int) -> None:
         write_all(target, _ZEROS[: n - start])
 
 
+def check_removable(source: str) -> None:
+    """Raises RefusedError for what is no file of its own, and ``remove_input`` must leave: a link, a device, a pipe."""
+    status = os.lstat(source)
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no file"
+        raise RefusedError(f"{source}: is {kind}; --rm removes files alone")
+
+
 def remove_input(source: str, before: os.stat_result) -> None:
     """Deletes ``source`` unless it changed since ``before`` was taken: it then holds bytes that were never read."""
-    path = Path(source)
-    now = path.stat()
-    if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
+    check_removable(source)
+    now = os.lstat(source)
+    if not os.path.samestat(now, before) or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise RefusedError(f"{source}: changed while it was read; not removed")
-    path.unlink()
+    Path(source).unlink()
 
 
 def _standard(text_stream: object, name: str) -> BinaryIO:
@@ -193,14 +203,19 @@ def _refuse_folder(path: Path) -> None:
         raise RefusedError(f"{path}: is a folder; name a file")
 
 
+def _require_folder(name: str) -> None:
+    folder = Path(name) if name.endswith(os.sep) else Path(os.path.realpath(name)).parent
+    if not folder.is_dir():
+        raise RefusedError(f"{name}: there is no folder {folder}")
+
+
 def _refuse_input(output: int | str | BinaryIO, name: str, source: str) -> None:
     """Raises RefusedError where ``output`` is the regular file ``source``: reading would find no end, or nothing."""
-    if source == STANDARD:
-        return
     with contextlib.suppress(OSError):  # what does not exist, or is no file of the system's, is no input
         descriptor = output if isinstance(output, int | str) else output.fileno()
         written = Path(descriptor).stat() if isinstance(descriptor, str) else os.fstat(descriptor)
-        if stat.S_ISREG(written.st_mode) and os.path.samestat(written, Path(source).stat()):
+        read = os.fstat(_standard(sys.stdin, "stdin").fileno()) if source == STANDARD else Path(source).stat()
+        if stat.S_ISREG(written.st_mode) and os.path.samestat(written, read):
             raise RefusedError(f"{name}: input and output are the same file; give another output")
 
 

@@ -88,9 +88,11 @@ class Budget:
         total = self._fixed + need
         if total > self._limit:
             megabytes = -(-total // MIB)
+            known = models or head.scheme is None  # else weights come on top
+            least, enough = ("", f" {megabytes}M") if known else ("more than ", "")
             raise RefusedError(
-                f"needs {megabytes:,} MiB of memory to decode (allowed: {self._limit // MIB:,}); "
-                f"--memory {megabytes}M or FSCOMPRESS_MEMORY={megabytes}M allows it"
+                f"needs {least}{megabytes:,} MiB of memory to decode (allowed: {self._limit // MIB:,}); "
+                f"--memory{enough} or FSCOMPRESS_MEMORY{enough.replace(' ', '=')} allows {'it' if known else 'more'}"
             )
         return need
 

@@ -7,6 +7,7 @@ exists, it is read and the parts are not.  Knows nothing of models.  Guarded by 
 """
 
 import hashlib
+import os
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -113,9 +114,11 @@ def _read_part(path: Path, sums: Sums, index: int) -> bytes:
 
 
 def check_absent(path: Path, force: bool) -> None:
-    """Raises RefusedError if ``path`` exists in parts and ``force`` does not allow to replace them."""
+    """Raises RefusedError if parts of ``path``, or their list, exist and ``force`` does not allow to replace them."""
     if not force and part_paths(path):
         raise RefusedError(f"{path}: exists already, in parts; -f overwrites it")
+    if not force and os.path.lexists(sums_path(path)):
+        raise RefusedError(f"{sums_path(path)}: exists already; -f overwrites it")
 
 
 def check_number(path: Path, n_bytes: int, part_bytes: int) -> None:

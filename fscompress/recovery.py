@@ -51,10 +51,13 @@ class Recovery(CodingStats):
     """``n_plain`` counts the whole output, ``n_lost`` the zeros in it.
 
     ``whole``: the output is certainly all that was encoded, since nothing is lost and every stream's SHA-256 holds.
+    ``ends_lost``: an end record is lost, or may be, or does not fit although no loss explains it: there may have been
+    more.
     """
 
     n_lost: int = 0
     whole: bool = True
+    ends_lost: bool = False
     losses: list[Loss] = field(default_factory=list)
 
     def lose(self, loss: Loss) -> None:
@@ -101,7 +104,7 @@ def _write(
     stream: Stream, decoded: Iterator[tuple[BlockInfo | Gap, bytes]], target: BinaryIO, result: Recovery
 ) -> None:
     """Writes one stream's blocks and zeros; empty bytes stand for a lost block."""
-    verifier = Verifier()
+    verifier, n_lost = Verifier(), result.n_lost
     for piece, plain in decoded:
         begin, result.n_plain = result.n_plain, result.n_plain + (piece.n_plain or 0)
         if plain:
@@ -112,15 +115,18 @@ def _write(
             continue
         write_zeros(target, result.n_plain - begin)
         exact = isinstance(piece, BlockInfo) or piece.exact
+        if isinstance(piece, Gap) and piece.may_hide_an_end:
+            result.whole, result.ends_lost = False, True
         if result.n_plain > begin or not exact:
             result.lose(Loss((begin, result.n_plain), (piece.offset, piece.end), exact))
     if stream.end is None:
-        result.whole = False
+        result.whole, result.ends_lost = False, True
         return
     try:
         verifier.check(stream.end)
     except ChecksumError:
         result.whole = False
+        result.ends_lost |= result.n_lost == n_lost
 
 
 class _Tasks:

@@ -43,7 +43,7 @@ def threads(engine: str = "auto") -> int:
         return CUDA_THREADS
     if not chosen:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not re.fullmatch("0*[1-9][0-9]*", chosen):
+    if not re.fullmatch("0{0,9}[1-9][0-9]{0,8}", chosen):
         raise RefusedError(f"FSCOMPRESS_THREADS: must be a positive number (got '{chosen}')")
     return int(chosen)
 

@@ -31,7 +31,6 @@ _TRAINED = (
     "bias",
     "scalars",
 )  # last words of the names of tensors (``engine/model_file.py``)
-ID_BYTES = 8  # of the id, in .fsc files and in messages
 _SHORTEST_PREFIX = 8  # hexadecimal digits, so that a short name is not taken for an id
 _PACKAGE = Path(__file__).resolve().parent
 

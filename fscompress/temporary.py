@@ -7,6 +7,7 @@ its temporary file, so one without a lock is nobody's.  Guarded by ``tests/test_
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-_BEGIN, _END = ".fscompress-", ".tmp"  # of its name
+_BEGIN, _END, _RANDOM_BYTES = ".fscompress-", ".tmp", 8  # of its name
+_OURS = re.compile(rf"{re.escape(_BEGIN)}[0-9a-f]{{{2 * _RANDOM_BYTES}}}{re.escape(_END)}")
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 # Whoever may write to the folder may have put a link or a pipe there: neither is followed or waited for.
 _WARY = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -44,7 +46,7 @@ def temporary_beside(target: Path) -> Iterator[tuple[Path, int]]:
 
 def _new_name(target: Path) -> Path:
     """Its own short name, not one made from the target's: that may already have the longest length allowed."""
-    return target.parent / f"{_BEGIN}{secrets.token_hex(8)}{_END}"
+    return target.parent / f"{_BEGIN}{secrets.token_hex(_RANDOM_BYTES)}{_END}"
 
 
 def _create(temporary: Path, target: Path) -> int:
@@ -73,7 +75,7 @@ def _sweep(folder: Path) -> None:
     """Removes the temporary files of processes that are no more."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(_BEGIN) and entry.name.endswith(_END):
+            if _OURS.fullmatch(entry.name):
                 _remove_if_abandoned(entry.path)
 
 

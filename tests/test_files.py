@@ -219,9 +219,10 @@ def test_folders_are_refused(tmp_path: Path) -> None:
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     target = tmp_path / "nowhere" / "out"
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(RefusedError, match=f"{target}: there is no folder {target.parent}"):
         write(target, b"x")
-    assert caught.value.filename == str(target)
+    with pytest.raises(RefusedError, match=f"{target.parent}/: there is no folder {target.parent}"):
+        check_output(f"{target.parent}/", "-", force=False, binary=False)
 
 
 def test_longest_name_allowed(tmp_path: Path) -> None:
@@ -282,3 +283,26 @@ def test_zeros_elsewhere_are_written(tmp_path: Path) -> None:
     memory = io.BytesIO()
     write_zeros(memory, (1 << 20) + 3)
     assert memory.getvalue() == bytes((1 << 20) + 3)
+
+
+def test_what_is_no_file_of_its_own_is_not_removed(tmp_path: Path) -> None:
+    real, link, pipe = tmp_path / "real", tmp_path / "link", tmp_path / "pipe"
+    real.write_bytes(b"text")
+    link.symlink_to(real)
+    os.mkfifo(pipe)
+    for path, what in ((link, "a symbolic link"), (pipe, "no file"), (Path("/dev/null"), "no file")):
+        with pytest.raises(RefusedError, match=f"{path}: is {what}; --rm removes files alone"):
+            remove_input(str(path), path.stat())
+        assert os.path.lexists(path)
+    remove_input(str(real), real.stat())
+    assert not real.exists()
+
+
+def test_stdin_that_is_the_output_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"text")
+    with path.open("rb") as source:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=source))
+        with pytest.raises(RefusedError, match="input and output are the same file"):
+            check_output(str(path), "-", force=True, binary=True)
+        check_output(str(tmp_path / "other"), "-", force=True, binary=True)

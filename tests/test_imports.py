@@ -39,6 +39,7 @@ RANKS = {
     "streams": 0,
     "settings": 1,
     "files": 1,
+    "tensor_files": 1,
     "parts": 2,
     "jit": 2,
     "intrinsics": 2,

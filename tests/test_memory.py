@@ -132,6 +132,8 @@ def test_command_line_and_environment(program: Program, installed: Path, here: P
     assert program("test", "a.fsc", "--memory", "much").returncode == 2
     limited = child_environment() | {"FSCOMPRESS_MEMORY": "100M"}
     assert program("decode", "-c", "a.fsc", env=limited).returncode == 1
+    much = child_environment() | {"FSCOMPRESS_MEMORY": "1"}  # too little for the program alone, without any model
+    assert b"needs more than" in program("test", "a.fsc", env=much).stderr
     wrong = program("decode", "-c", "a.fsc", env=child_environment() | {"FSCOMPRESS_MEMORY": "x"})
     assert wrong.returncode == 1
     assert b"FSCOMPRESS_MEMORY: must be a size" in wrong.stderr

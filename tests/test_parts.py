@@ -176,3 +176,12 @@ def test_existing_parts_are_refused_unless_forced(path: Path) -> None:
     parts.check_absent(path.with_name("other"), force=False)
     with pytest.raises(RefusedError, match="exists already, in parts"):
         parts.check_absent(path, force=False)
+
+
+def test_a_list_of_something_else_is_refused_unless_forced(path: Path) -> None:
+    other = path.with_name("other")
+    parts.check_absent(other, force=False)
+    parts.sums_path(other).write_bytes(b"precious")
+    with pytest.raises(RefusedError, match="sha256: exists already; -f overwrites it"):
+        parts.check_absent(other, force=False)
+    parts.check_absent(other, force=True)

@@ -113,3 +113,13 @@ def test_an_interruption_before_the_file_is_locked_leaves_nothing(here: Path, mo
     with pytest.raises(KeyboardInterrupt):
         write(here / "out")
     assert not modes(here)
+
+
+def test_files_of_others_with_a_similar_name_stay(here: Path) -> None:
+    for name in (".fscompress-notes.tmp", ".fscompress-0123456789abcdef.tmp.txt", ".fscompress-0123456789ABCDEF.tmp"):
+        (here / name).write_bytes(b"mine")
+    (here / ".fscompress-0123456789abcdef.tmp").write_bytes(b"litter")
+    write(here / "out")
+    assert set(modes(here)) == {
+        "out", ".fscompress-notes.tmp", ".fscompress-0123456789abcdef.tmp.txt", ".fscompress-0123456789ABCDEF.tmp"
+    }  # fmt: skip

@@ -10,7 +10,8 @@ from fscompress.bench.external import measure_program
 from fscompress.bench.measure import Row
 from fscompress.bench.programs import PROGRAMS, Program
 from fscompress.bench.worker import Task, measure_apart
-from fscompress.store import ID_BYTES, Installed
+from fscompress.container import MODEL_ID_BYTES
+from fscompress.store import Installed
 
 OURS = "fscompress"
 NAMES = (OURS, *(library.name for library in LIBRARIES), *(program.name for program in PROGRAMS))
@@ -50,7 +51,7 @@ def ours(models: Sequence[Installed], levels: Sequence[str], engine: str, thread
     subjects = []
     names = [model.name for model in models]
     for model in models:
-        name = model.name if names.count(model.name) == 1 else f"{model.name} {model.id.hex()[: 2 * ID_BYTES]}"
+        name = model.name if names.count(model.name) == 1 else f"{model.name} {model.id.hex()[: 2 * MODEL_ID_BYTES]}"
         for level in levels:
             label = f"{OURS} {level} ({name})"
             task = Task(label, "", str(model.path), model.n_bytes, level, engine, threads)

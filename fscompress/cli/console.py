@@ -4,7 +4,7 @@ import errno
 import os
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import click
@@ -24,12 +24,12 @@ class Console:
     def notice(self, text: str) -> None:
         """Said unless -q."""
         if self.level >= 0:
-            click.echo(text, err=True)
+            _say(text)
 
     def detail(self, text: str) -> None:
         """Said with -v."""
         if self.level >= 1:
-            click.echo(text, err=True)
+            _say(text)
 
     def error(self, error: BaseException, subject: str = "") -> int:
         """Reports ``error``, which befell ``subject``, unless -qq, and returns the exit code it stands for.
@@ -39,9 +39,10 @@ class Console:
         for note in getattr(error, "__notes__", ()):
             self.notice(note)
         if self.level >= 2:
-            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                _say(line)
         if self.level > -2:
-            click.echo(f"{NAME}: {describe(error, subject)}", err=True)
+            _say(f"{NAME}: {describe(error, subject)}")
         return error.exit_code if isinstance(error, FscompressError) else EXIT_REFUSED
 
     @property
@@ -73,6 +74,22 @@ def about(subject: str) -> Iterator[None]:
     except FscompressError as error:
         error.args = (f"{subject}: {error}",)
         raise
+
+
+def _say(text: str) -> None:
+    """A line on stderr; work goes on where nobody can hear: its disk is full, or the terminal is closed."""
+    with suppress(OSError):
+        click.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """``text`` as one line that does nothing to a terminal: names of files may hold line ends and escapes."""
+    return "".join(c if c.isprintable() or _is_undecoded(c) else repr(c)[1:-1] for c in text)
+
+
+def _is_undecoded(character: str) -> bool:
+    """A byte of a name that is no text, for which streams have their own form."""
+    return 0xDC80 <= ord(character) <= 0xDCFF
 
 
 def _hidden(_n_bytes: int) -> None:

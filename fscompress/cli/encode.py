@@ -84,6 +84,8 @@ def _directions(
     def verify(source: BinaryIO, sink: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, decode_stream
 
-        return decode_stream(source, sink, find, CodingOptions(engine, threads), progress, executor)
+        return decode_stream(
+            source, sink, find, CodingOptions(engine, threads, memory=settings.memory()), progress, executor
+        )
 
     return convert, verify

@@ -6,6 +6,7 @@ from fscompress import store
 from fscompress.cli.console import Console
 from fscompress.cli.options import engine_option, level_option, model_option, talks
 from fscompress.cli.transfer import shown
+from fscompress.container import MODEL_ID_BYTES
 from fscompress.errors import RefusedError
 from fscompress.files import STANDARD, check_output, open_input, open_output
 from fscompress.streams import read_up_to
@@ -64,5 +65,5 @@ def _page(data: bytes, file: str, level_name: str, model_name: str, engine: str,
     model, chosen = store.load(model_name), level(level_name)
     with console.bar(len(data), shown(file)) as progress:
         found = trace(data, chosen, engine_factory(model, engine)(), progress)
-    name, shown_id = click.format_filename(shown(file)), model.id.hex()[: 2 * store.ID_BYTES]
+    name, shown_id = click.format_filename(shown(file)), model.id.hex()[: 2 * MODEL_ID_BYTES]
     return page(found, Subject(name, level_name, model.name, shown_id, chosen.mixing is not None))

@@ -77,8 +77,6 @@ def export(
         files[master] = master_bytes(checkpoint)
     for target, data in files.items():
         parts.check_number(target, len(data), part_bytes)
-    if master:
-        master.parent.mkdir(parents=True, exist_ok=True)
     for target, data in files.items():
         with open_output(str(target), force=force) as output:
             output.write(data)

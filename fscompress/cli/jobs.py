@@ -7,6 +7,7 @@ One word is an input.  Of exactly two, the second is the OUTPUT if the names say
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -85,5 +86,6 @@ def _encoded_name(source: str) -> Job:
 def _decoded_name(source: str) -> Job:
     target = source.removesuffix(SUFFIX)
     if target == source or target.endswith(("/", "\\")) or not target:
-        return Job(source, None, trouble=f"{source}: does not end in {SUFFIX}; -o FILE says where to write")
-    return Job(source, target)
+        what = f"is {SUFFIX} alone" if Path(source).name == SUFFIX else f"does not end in {SUFFIX}"
+        return Job(source, None, trouble=f"{source}: {what}; -o FILE says where to write")
+    return Job(source, target if target != STANDARD else f"{os.curdir}{os.sep}{target}")

@@ -13,6 +13,7 @@ from fscompress.cli.console import Console
 from fscompress.cli.options import json_option, talks
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each
+from fscompress.container import MODEL_ID_BYTES
 from fscompress.errors import EngineError, ModelFileError, RefusedError
 from fscompress.files import open_output
 
@@ -79,7 +80,7 @@ class _Found:
     def as_row(self) -> list[str]:
         weights = f"{self.n_weights:,}" if self.n_weights else "-"
         whole = "no" if self.trouble else "yes"
-        id_ = self.id[: 2 * store.ID_BYTES] or "-"
+        id_ = self.id[: 2 * MODEL_ID_BYTES] or "-"
         sizes = [weights, f"{self.n_bytes:,}", f"{self.n_parts or '-'}", whole]
         return [self.name, id_, *sizes, self.metadata.get("description") or "-"]
 
@@ -126,7 +127,7 @@ def _verify(path: Path, console: Console) -> None:
     model = load_model(path)
     _check_canary(path, model)
     in_parts = f", {n_parts} parts" if (n_parts := store.Installed(model.name, path, model.id).n_parts) else ""
-    console.notice(f"{path}: intact, id {model.id.hex()[: 2 * store.ID_BYTES]}, {parts.size(path):,} bytes{in_parts}")
+    console.notice(f"{path}: intact, id {model.id.hex()[: 2 * MODEL_ID_BYTES]}, {parts.size(path):,} bytes{in_parts}")
 
 
 def _check_canary(path: Path, model: "IntegerModel") -> None:

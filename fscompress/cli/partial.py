@@ -1,7 +1,6 @@
 """``decode --recover`` and ``decode --range``: a part of what was encoded."""
 
 import re
-import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -10,6 +9,7 @@ import click
 from fscompress import store
 from fscompress.cli.transfer import Convert, Progress
 from fscompress.errors import DamagedError
+from fscompress.streams import CHUNK, read_up_to
 
 if TYPE_CHECKING:
     from fscompress.codec import CodingStats
@@ -65,7 +65,10 @@ def range_decoder(
 
 
 def recoverer(model: str | None, engine: str, threads: int, memory: int, executor: "Executor | None" = None) -> Convert:
-    """The conversion of ``--recover``, whose statistics are a ``Recovery``; what cannot be sought is copied first."""
+    """The conversion of ``--recover``, whose statistics are a ``Recovery``.
+
+    Recovery seeks from the beginning of a file: a pipe, or an input of which some has been read, is copied first.
+    """
     find_model = store.finder(model)
 
     def convert(source: BinaryIO, target: BinaryIO, progress: Progress) -> "CodingStats":
@@ -73,10 +76,11 @@ def recoverer(model: str | None, engine: str, threads: int, memory: int, executo
         from fscompress.recovery import recover_stream
 
         options = CodingOptions(engine, threads, memory=memory)
-        if source.seekable():
+        if source.seekable() and source.tell() == 0:
             return recover_stream(source, target, find_model, options, progress, executor)
         with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(source, copy)
+            while piece := read_up_to(source, CHUNK):
+                copy.write(piece)
             return recover_stream(copy, target, find_model, options, progress, executor)
 
     return convert
@@ -90,9 +94,10 @@ def judge(found: "CodingStats", name: str) -> None:
     if found.whole:
         return
     n, n_losses = found.n_plain - found.n_lost, len(found.losses)
-    what = "1 range is" if n_losses == 1 else f"{n_losses:,} ranges are"
-    detail = f"{what} lost" if n_losses else "not sure to be all: an end record is lost, or does not fit"
-    error = DamagedError(f"{name}: recovered {n:,} of {found.n_plain:,} bytes; {detail}")
+    details = ["1 range is lost" if n_losses == 1 else f"{n_losses:,} ranges are lost"] if n_losses else []
+    details += ["there may have been more: an end record is lost, or does not fit"] if found.ends_lost else []
+    least = "at least " if found.ends_lost else ""
+    error = DamagedError(f"{name}: recovered {n:,} of {least}{found.n_plain:,} bytes; {'; '.join(details)}")
     for loss in found.losses:
         error.add_note(f"{name}: {_told(loss)}")
     raise error

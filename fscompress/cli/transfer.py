@@ -11,7 +11,7 @@ import click
 from fscompress.cli.console import Console, about
 from fscompress.cli.jobs import Job
 from fscompress.errors import FscompressError
-from fscompress.files import STANDARD, Output, check_output, open_input, open_output, remove_input
+from fscompress.files import STANDARD, Output, check_output, check_removable, open_input, open_output, remove_input
 
 if TYPE_CHECKING:
     from fscompress.codec import CodingStats
@@ -104,6 +104,8 @@ def announce_compilation(console: Console) -> None:
 def _run(job: Job, transfer: Transfer, console: Console) -> str:
     target = job.output()
     check_output(target, job.source, transfer.force, transfer.encoding)
+    if transfer.remove and job.source != STANDARD:
+        check_removable(job.source)
     with open_input(job.source, binary_expected=not transfer.encoding, force=transfer.force) as source:
         before = os.fstat(source.fileno()) if job.source != STANDARD else None
         with open_output(target, job.source, transfer.force, transfer.encoding, before) as output:

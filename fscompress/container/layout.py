@@ -23,7 +23,7 @@ MAX_PLAIN_PER_CODED = 1 << 16  # a decision costs at least log2(65536 / 65535) b
 MAX_MODELS = 4
 MAX_NAME = 64
 MAX_PRIORS = 1  # ids of a mixer's initial state: 0 blank, 1 the stored one
-MODEL_ID = 8  # bytes
+MODEL_ID_BYTES = 8  # of a model's id, in .fsc files and in messages
 NAME = re.compile(rb"[a-z0-9][a-z0-9._-]*")  # no leading dot or dash: a name becomes part of a path
 
 

@@ -33,7 +33,7 @@ class Writer:
         ascii_name = name.encode("ascii")
         assert not self._coded
         assert len(self._models) < layout.MAX_MODELS
-        assert len(model_id) == layout.MODEL_ID
+        assert len(model_id) == layout.MODEL_ID_BYTES
         assert model_id not in self._models
         assert layout.NAME.fullmatch(ascii_name)
         assert len(ascii_name) <= layout.MAX_NAME

@@ -1,5 +1,6 @@
 """Byte ranges of files, grouped and weighted: what a corpus consists of."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +101,11 @@ def joined(sources: tuple[Source, ...], start: int = 0, stop: int | None = None)
         data[at : at + len(part)] = part.read()
         at += len(part)
     return data
+
+
+def digest(data: Bytes) -> str:
+    """SHA-256 of the bytes, in hex."""
+    return hashlib.sha256(data.tobytes()).hexdigest()
 
 
 def beginnings(sources: tuple[Source, ...], n: float) -> Bytes:

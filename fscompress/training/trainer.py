@@ -5,7 +5,6 @@ result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights o
 Several processes may share a run (``distributed.py``): all of them construct and call a ``Trainer`` alike.
 """
 
-import hashlib
 import json
 import math
 import time
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from fscompress.corpora import ORDER, Batches, Corpus
-from fscompress.corpora.source import beginnings
+from fscompress.corpora.source import beginnings, digest
 from fscompress.errors import CheckpointError, CorpusError, RefusedError
 from fscompress.files import replacing
 from fscompress.model.base import Masks
@@ -133,7 +132,7 @@ class Trainer:
         self.valid = beginnings(corpus.valid, options.eval_bytes or (PAPER_EVAL_BYTES if paper else EVAL_BYTES))
         if len(self.valid) < WINDOW:
             raise CorpusError(f"validation needs at least {WINDOW} bytes (got {len(self.valid)}); give more text")
-        self._valid_digest = hashlib.sha256(self.valid.tobytes()).hexdigest()
+        self._valid_digest = digest(self.valid)
         self.state = RunState()
         if saved:
             self._restore(saved)

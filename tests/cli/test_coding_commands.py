@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fscompress.cli.app import group
+from tests.conftest import Program
 
 TEXT = b"The only thing we have to fear is fear itself. " * 20
 
@@ -241,3 +242,48 @@ def test_fault_of_ours_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "internal error: ZeroDivisionError: by zero" in result.stderr
     assert "Traceback" in run("encode", "-vv", "a.txt").stderr
+
+
+def test_only_files_are_removed(here: Path) -> None:
+    (here / "link").symlink_to("a.txt")
+    os.mkfifo("pipe")
+    for name in ("link", "pipe"):
+        result = run("encode", "--rm", name)
+        assert result.exit_code == 1
+        assert "--rm removes files alone" in result.stderr
+    assert names(here) == {"a.txt", "link", "pipe"}
+
+
+def test_all_inputs_are_tried_where_messages_cannot_be_written(here: Path, program: Program) -> None:
+    (here / "b.txt").write_bytes(TEXT)
+    with Path("/dev/full").open("wb") as full:
+        assert program("encode", "-v", "missing", "a.txt", "b.txt", capture_output=False, stderr=full).returncode == 1
+    assert names(here) == {"a.txt", "b.txt", "a.txt.fsc", "b.txt.fsc"}
+
+
+def test_a_name_with_line_ends_and_escapes_is_one_line(here: Path) -> None:
+    result = run("encode", "no\nsuch\x1b[31m")
+    assert result.stderr.count("\n") == 1
+    assert r"no\nsuch\x1b[31m" in result.stderr
+    run("encode", "a.txt", "-o", "x\ny.fsc")
+    listed = run("list", "x\ny.fsc").stdout
+    assert listed.count("\n") == 2
+    assert r"x\ny.fsc" in listed
+
+
+def test_a_missing_folder_is_noticed_before_the_work(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fscompress.codec.encode_stream", None)
+    for output in ("nowhere/out.fsc", "nowhere/"):
+        result = run("encode", "a.txt", "-o", output)
+        assert result.exit_code == 1
+        assert "there is no folder" in result.stderr
+    assert names(here) == {"a.txt"}
+
+
+def test_random_bytes_in_a_text_do_not_make_it_raw(here: Path) -> None:
+    text = TEXT * 100
+    (here / "b.txt").write_bytes(text + random.Random(0).randbytes(70_000) + text)
+    assert run("encode", "--level", "fast", "b.txt").exit_code == 0
+    listed = json.loads(run("list", "--json", "b.txt.fsc").stdout)[0]
+    assert listed["raw_blocks"] == 0
+    assert listed["coded_bytes"] < 230_000

@@ -88,3 +88,9 @@ def test_second_word_is_never_overwritten(here: Path) -> None:
         encode_jobs(("notes.txt", "old.fsc"), NOWHERE)[0].output()
     assert encode_jobs(("notes.txt", "notes.txt.fsc"), NOWHERE)[0].output() == "notes.txt.fsc"
     assert encode_jobs(("notes.txt", "new.fsc"), NOWHERE)[0].output() == "new.fsc"
+
+
+def test_a_name_that_would_be_stdout_is_a_file() -> None:
+    assert pairs(decode_jobs(("-.fsc",), Destination())) == [("-.fsc", "./-")]
+    with pytest.raises(RefusedError, match=r"\.fsc: is \.fsc alone; -o FILE says where to write"):
+        decode_jobs((".fsc",), Destination())[0].output()

@@ -1,13 +1,17 @@
 """decode --recover and --range, test and list on streams: logic, messages, exit codes."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from fscompress.cli.app import group
-from tests.conftest import Program
+from tests.conftest import Program, running
 from tests.helpers import encode, text
 
 PLAIN = text(3000)
@@ -58,7 +62,7 @@ def test_recover_says_when_the_end_is_lost() -> None:
     result = run("decode", "--recover", "b.fsc")
     assert result.exit_code == 3
     assert result.stderr.count("\n") == 1
-    assert "recovered 3,000 of 3,000 bytes; not sure to be all" in result.stderr
+    assert "recovered 3,000 of at least 3,000 bytes; there may have been more: an end record is lost" in result.stderr
 
 
 def test_recover_refuses_what_is_no_stream(here: Path) -> None:
@@ -103,3 +107,31 @@ def test_test_and_list_read_streams(program: Program) -> None:
     listed = json.loads(program("list", "--json", "-", input=data).stdout)
     assert [(each["file"], each["plain_bytes"], each["blocks"]) for each in listed] == [("stdin", 3000, 3)]
     assert program("list", "-", input=data[:-5]).returncode == 3
+
+
+def test_recover_says_that_the_total_is_a_guess_where_the_end_is_lost_too() -> None:
+    data = Path("a.fsc").read_bytes()
+    Path("b.fsc").write_bytes(data[: len(data) - 300])
+    result = run("decode", "--recover", "b.fsc")
+    assert result.exit_code == 3
+    assert " of at least " in result.stderr
+    assert "1 range is lost; there may have been more: an end record is lost" in result.stderr
+
+
+def test_recover_begins_where_the_input_stands_and_waits_for_more(program: Program) -> None:
+    data = Path("a.fsc").read_bytes()
+    Path("b").write_bytes(b"x" * 100 + data)
+    with Path("b").open("rb", buffering=0) as source:
+        source.seek(100)
+        found = program("decode", "--recover", "-c", stdin=source)
+    assert (found.returncode, found.stdout) == (0, PLAIN)
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    command = [sys.executable, "-m", "fscompress", "decode", "--recover", "-c"]
+    with running(command, stdin=reader, stdout=subprocess.PIPE) as child:
+        for at in range(0, len(data), 400):
+            os.write(writer, data[at : at + 400])
+            time.sleep(0.1)
+        os.close(writer)
+        assert child.communicate()[0] == PLAIN
+    os.close(reader)
