@@ -12,11 +12,14 @@ from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
 from fscompress.training.checkpoint import Checkpoint, checkpoint_bytes, read_checkpoint, read_shape
 
-# What a lane has read before its first byte where no primer is given: plain prose that ends a paragraph.
-DEFAULT_PRIMER = b"""The history of writing begins with marks that stood for things and for numbers. Later they stood
-for sounds, and a text could be read aloud as it had been spoken. Today most of what people write is stored by
-machines, one byte after another, and most of it is easy to guess: after the first letters of a word, the rest seldom
-comes as a surprise. A good reader knows this, and so does a good compressor.
+# What a lane has read before its first byte where no primer is given: plain prose that ends a paragraph, without line
+# ends in it, which would make a network expect some.
+DEFAULT_PRIMER = b"""\
+The history of writing begins with marks that stood for things and for numbers. \
+Later they stood for sounds, and a text could be read aloud as it had been spoken. \
+Today most of what people write is stored by machines, one byte after another, and most of it is easy to guess: \
+after the first letters of a word, the rest seldom comes as a surprise. \
+A good reader knows this, and so does a good compressor.
 
 """
 
