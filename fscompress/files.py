@@ -159,18 +159,18 @@ def write_zeros(target: BinaryIO, n: int) -> None:
         write_all(target, _ZEROS[: n - start])
 
 
-def check_removable(source: str) -> None:
-    """Raises RefusedError for what is no file of its own, and ``remove_input`` must leave: a link, a device, a pipe."""
+def check_removable(source: str) -> os.stat_result:
+    """The status of ``source``; raises RefusedError for what is no file of its own: a link, a device, a pipe."""
     status = os.lstat(source)
     if not stat.S_ISREG(status.st_mode):
         kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no file"
         raise RefusedError(f"{source}: is {kind}; --rm removes files alone")
+    return status
 
 
 def remove_input(source: str, before: os.stat_result) -> None:
     """Deletes ``source`` unless it changed since ``before`` was taken: it then holds bytes that were never read."""
-    check_removable(source)
-    now = os.lstat(source)
+    now = check_removable(source)
     if not os.path.samestat(now, before) or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise RefusedError(f"{source}: changed while it was read; not removed")
     Path(source).unlink()

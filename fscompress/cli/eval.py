@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fscompress import store
-from fscompress.cli.console import Console, about, printable
+from fscompress.cli.console import Console, about
 from fscompress.cli.options import engine_option, json_option, talks
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
@@ -77,7 +77,7 @@ def evaluate(
 
 def _row(result: dict[str, Any]) -> list[str]:
     bpc, n_bytes = f"{result['bits_per_byte']:.4f}", f"{result['bytes']:,}"
-    return [bpc, result["arithmetic"], n_bytes, click.format_filename(printable(result["file"]))]
+    return [bpc, result["arithmetic"], n_bytes, click.format_filename(result["file"])]
 
 
 def _require_checkpoints(paths: Sequence[Path]) -> None:

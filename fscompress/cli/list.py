@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fscompress.cli.console import Console, about, printable
+from fscompress.cli.console import Console, about
 from fscompress.cli.options import json_option, talks
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
@@ -51,7 +51,7 @@ class Contents:
         bpc = "-" if self.bits_per_byte is None else f"{self.bits_per_byte:.4f}"
         models = ", ".join(f"{model} ({id_})" for model, id_ in self.models) or "-"
         sizes = [f"{self.n_plain:,}", f"{self.n_coded:,}", bpc, f"{self.n_blocks:,}"]
-        return [*sizes, models, click.format_filename(printable(name))]
+        return [*sizes, models, click.format_filename(name)]
 
 
 def read_contents(name: str) -> Contents:

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
+from fscompress.cli.console import printable
+
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
     """Lines of aligned columns; the columns in ``left`` are flush left, all others flush right."""
-    lines = [titles, *rows]
+    lines = [list(map(printable, line)) for line in (titles, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
 
     def aligned(line: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Model files: the safetensors layout of an ``IntegerModel``, read and written with numpy, never with pickle."""
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import IntegerCell, IntegerModel, check_array, check_shape, input_table
 from fscompress.errors import ModelFileError, UnsupportedVersionError
 from fscompress.parts import read_joined, size
+from fscompress.tensor_files import read_header
 
 MAX_FILE_BYTES = 1 << 30
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # FORMAT.md section 6: every file that the model encodes carries it
@@ -66,8 +68,7 @@ def parse_model(data: bytes) -> IntegerModel:
     """The model in the bytes of a model file; raises as ``read_model``, by the rules of INTEGER.md section 2.1."""
     try:
         tensors = load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = {str(k): str(v) for k, v in header.get("__metadata__", {}).items()}
+        metadata, _ = read_header(io.BytesIO(data))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise broken_model(ModelRule.SAFETENSORS, f"not a readable safetensors file ({error})") from error
     architecture = metadata.get("architecture", "")
