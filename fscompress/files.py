@@ -1,13 +1,12 @@
 """Input and output on disk: an output appears whole under its name, or not at all.
 
 In: paths, ``-`` for stdin and stdout.  Out: binary file objects.  Everything is written to a temporary file in the
-target's folder (``temporary.py``) and renamed once the caller is satisfied; a failure or an interruption leaves no
-trace.  Devices, pipes and open descriptors (``/dev/stdout``) are written as they are.  Knows nothing of formats and
-models.  Guarded by ``tests/test_files.py``.
+target's folder (``temporary.py``), which takes its name once the caller is satisfied (``publishing.py``); a failure or
+an interruption leaves no trace.  Devices, pipes and open descriptors (``/dev/stdout``) are written as they are.  Knows
+nothing of formats and models.  Guarded by ``tests/test_files.py``.
 """
 
 import contextlib
-import errno
 import os
 import re
 import stat
@@ -19,14 +18,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fscompress.errors import RefusedError
+from fscompress.publishing import publish
 from fscompress.streams import flush_all, write_all
 from fscompress.temporary import temporary_beside
 
 STANDARD = "-"
 _ZEROS = bytes(1 << 20)
-_COPIED_MODE = 0o777  # never set-user-id and the like
 _MOST_LINKS = 40  # from name to name, as Linux has it
-_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 
 
 @dataclass
@@ -115,10 +113,10 @@ def open_output(
         with open(descriptor, "wb", closefd=False) as file:
             yield Output(file, temporary)
             file.flush()
-        _set_attributes(descriptor, status)
-        os.fsync(descriptor)
-        _publish(temporary, target, force)
-        _sync_folder(target.parent)
+        try:
+            publish(temporary, descriptor, target, status, force)
+        except FileExistsError as error:  # since the check
+            raise RefusedError(f"{target}: exists already; -f overwrites it") from error
 
 
 @contextmanager
@@ -133,12 +131,9 @@ def replacing(target: Path) -> Iterator[Path]:
         yield temporary
         descriptor = os.open(temporary, os.O_RDWR)  # a library may have put another file in its place
         try:
-            _set_attributes(descriptor, None)
-            os.fsync(descriptor)
+            publish(temporary, descriptor, target, None, force=True)
         finally:
             os.close(descriptor)
-        _publish(temporary, target, force=True)
-        _sync_folder(target.parent)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -230,67 +225,3 @@ def _descriptor(name: str) -> int | None:
             return None
         path = path.parent / path.readlink()
     return None
-
-
-def _set_attributes(descriptor: int, original: os.stat_result | None) -> None:
-    """Owner, mode and mtime of a regular input; the user's default mode for a stream."""
-    if original is None or not stat.S_ISREG(original.st_mode):
-        _change_mode(descriptor, 0o666 & ~_umask())
-        return
-    mode = stat.S_IMODE(original.st_mode) & _COPIED_MODE
-    _change_mode(descriptor, mode if _change_owner(descriptor, original) else _for_another_group(mode))
-    if os.utime in os.supports_fd:
-        os.utime(descriptor, ns=(original.st_atime_ns, original.st_mtime_ns))
-
-
-def _change_owner(descriptor: int, original: os.stat_result) -> bool:
-    """Owner and group as far as this user may; whether the group is the original's."""
-    if hasattr(os, "fchown"):
-        for owner, group in ((original.st_uid, -1), (-1, original.st_gid)):
-            with contextlib.suppress(OSError):
-                os.fchown(descriptor, owner, group)
-    return os.fstat(descriptor).st_gid == original.st_gid
-
-
-def _for_another_group(mode: int) -> int:
-    """A mode that lets no group do what the original's group and all others might not."""
-    common = mode >> 3 & mode & 0o7
-    return mode & 0o700 | common << 3 | common
-
-
-def _change_mode(descriptor: int, mode: int) -> None:
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, mode)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _publish(temporary: Path, target: Path, force: bool) -> None:
-    """Gives the temporary file its name; without ``force`` never over a file that appeared in the meantime."""
-    if force:
-        os.replace(temporary, target)
-        return
-    try:
-        os.link(temporary, target)  # unlike a rename, fails if the target exists
-    except FileExistsError as error:
-        raise RefusedError(f"{target}: exists already; -f overwrites it") from error
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        if target.exists():
-            raise RefusedError(f"{target}: exists already; -f overwrites it") from error
-        os.replace(temporary, target)
-
-
-def _sync_folder(folder: Path) -> None:
-    # So that --rm cannot lose both files in a power cut; not every system lets a folder be opened.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

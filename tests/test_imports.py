@@ -36,6 +36,7 @@ HOMES = {
 RANKS = {
     "errors": 0,
     "temporary": 0,
+    "publishing": 0,
     "streams": 0,
     "settings": 1,
     "files": 1,

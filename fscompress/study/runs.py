@@ -11,8 +11,9 @@ from fscompress.model.base import ByteModel
 from fscompress.study.settings import Setting
 from fscompress.training.checkpoint import read_checkpoint
 from fscompress.training.config import Preset
+from fscompress.training.metrics import METRICS
 from fscompress.training.schedule import Budget
-from fscompress.training.trainer import BEST, LAST, METRICS, RunOptions, Trainer
+from fscompress.training.trainer import BEST, LAST, RunOptions, Trainer
 from fscompress.training.window import Window
 
 Fit = Callable[[Trainer], None]  # runs it to its end, or raises

@@ -5,7 +5,6 @@ result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights o
 Several processes may share a run (``distributed.py``): all of them construct and call a ``Trainer`` alike.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from torch import Tensor
 from fscompress.corpora import ORDER, Batches, Corpus
 from fscompress.corpora.source import beginnings, digest
 from fscompress.errors import CheckpointError, CorpusError, RefusedError
-from fscompress.files import replacing
 from fscompress.model.base import Masks
 from fscompress.model.build import build_model
 from fscompress.model.config import NATS_PER_BIT
@@ -29,6 +27,7 @@ from fscompress.training.config import Preset
 from fscompress.training.device import pick_device, pick_precision
 from fscompress.training.distributed import ALONE, World, slice_masks
 from fscompress.training.evaluation import WINDOW
+from fscompress.training.metrics import Report, append_metrics, forget_metrics_after
 from fscompress.training.optimisers import make_optimiser
 from fscompress.training.rounding import WeightRounding
 from fscompress.training.schedule import Budget, learning_rate
@@ -37,26 +36,11 @@ from fscompress.training.state import RunState, restore_run, run_tensors
 from fscompress.training.step import EagerStep, RecordedStep, Step, can_record, make_update
 from fscompress.training.window import make_window
 
-LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.jsonl"
+LAST, BEST = "last.safetensors", "best.safetensors"
+REPORT_EVERY = 50  # steps between lines of the metrics
 EVAL_BYTES = 350_000
 EVAL_EVERY = {"cpu": 4_000_000, "cuda": 64_000_000}  # bytes of training between validations
 PAPER_EVAL_BYTES = 5_000_000  # the whole of the validation part of enwik8, and of PTB
-
-
-@dataclass(frozen=True)
-class Report:
-    """What is told after each step: its ``bpc``, the last validation result, and progress from 0 to 1.
-
-    Where steps are recorded, ``bpc`` is that of the step before, but for the first one: the present one still runs.
-    """
-
-    step: int
-    bytes_seen: int
-    bpc: float
-    valid_bpc: float | None
-    rate: float
-    progress: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -165,7 +149,7 @@ class Trainer:
     def fit(self, tell: Callable[[Report], None], stopped: Callable[[], bool]) -> None:
         """Trains until the budget is spent or ``stopped()`` in any process; the folder then holds the final state."""
         if self.world.leads:
-            self._forget_later_metrics()
+            forget_metrics_after(self.options.out, self.state.step)
         self.model.train()
         try:
             self._train(tell, stopped)
@@ -249,20 +233,9 @@ class Trainer:
     def _tell(self, bpc: float, rate: float, tell: Callable[[Report], None]) -> None:
         step, seconds = self.state.step, round(self.state.seconds, 3)
         report = Report(step, self.bytes_seen, bpc, self.state.valid_bpc, rate, self.progress(), seconds)
-        if step % 50 == 0 or step == 1:
-            self.options.out.mkdir(parents=True, exist_ok=True)
-            with (self.options.out / METRICS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(vars(report)) + "\n")
+        if step % REPORT_EVERY == 0 or step == 1:
+            append_metrics(self.options.out, report)
         tell(report)
-
-    def _forget_later_metrics(self) -> None:
-        """Leaves out what a killed run, or another one in this folder, has told of steps that are still to come."""
-        metrics = self.options.out / METRICS
-        if metrics.exists():
-            lines = metrics.read_text("utf-8", errors="replace").splitlines(keepends=True)
-            kept = [line for line in lines if _step_told(line) <= self.state.step]
-            with replacing(metrics) as temporary:
-                temporary.write_text("".join(kept), "utf-8")
 
     def save(self) -> None:
         """Writes the resumable checkpoint, with the hidden states of all processes' lanes; never one of no use."""
@@ -316,11 +289,3 @@ class Trainer:
         self.average.restore(saved.tensors)
         self.state = RunState.from_json(saved.progress)
         self.batches.skip(self.state.step)
-
-
-def _step_told(line: str) -> float:
-    """The step of a line of METRICS; infinite for one that was not written whole."""
-    try:
-        return float(json.loads(line)["step"]) if line.endswith("\n") else math.inf
-    except (ValueError, KeyError, TypeError):
-        return math.inf

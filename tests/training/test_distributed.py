@@ -17,7 +17,8 @@ from fscompress.model.fs_rnn import FSRNN
 from fscompress.training.checkpoint import read_checkpoint
 from fscompress.training.device import pick_device
 from fscompress.training.distributed import ALONE, World, joined_world, slice_masks
-from fscompress.training.trainer import BEST, LAST, METRICS
+from fscompress.training.metrics import METRICS
+from fscompress.training.trainer import BEST, LAST
 from tests.conftest import child_environment, running, wait_until
 from tests.training.world_run import MODEL, finish, started, train
 

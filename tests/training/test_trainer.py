@@ -15,9 +15,10 @@ from fscompress.model.config import ModelConfig
 from fscompress.temporary import _sweep
 from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
 from fscompress.training.config import OPTIMISERS, PRESETS, Preset, TrainConfig, preset
+from fscompress.training.metrics import METRICS
 from fscompress.training.schedule import EARLY_STOP_EPOCHS, Budget, Plateau, learning_rate
 from fscompress.training.state import RunState
-from fscompress.training.trainer import BEST, LAST, METRICS, RunOptions, Trainer
+from fscompress.training.trainer import BEST, LAST, RunOptions, Trainer
 
 MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=0.05)
 SMALL = Preset(MODEL, TrainConfig(batch=4, window=8, rate=0.01))

@@ -19,8 +19,9 @@ from fscompress.corpora import Corpus, open_corpus
 from fscompress.model.config import ModelConfig
 from fscompress.training.config import Preset, TrainConfig
 from fscompress.training.distributed import ALONE, World, joined_world
+from fscompress.training.metrics import Report
 from fscompress.training.schedule import Budget
-from fscompress.training.trainer import LAST, Report, RunOptions, Trainer
+from fscompress.training.trainer import LAST, RunOptions, Trainer
 from tests.conftest import ROOT, child_environment, running, wait_until
 
 MODEL = ModelConfig(12, 16, 2, 8, dropout=0.1, zoneout_cell=0.1, zoneout_hidden=0.05)
