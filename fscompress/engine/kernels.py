@@ -9,7 +9,7 @@ are uint16, so that numba needs no check for negative ones.
 import numpy as np
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.norm_kernels import gates_into, norm_into, whole_vectors
+from fscompress.engine.norm_kernels import centred, gates_into, normalise_into, reciprocal_of, whole_vectors
 from fscompress.engine.vectors import new_cell
 from fscompress.jit import kernel
 
@@ -112,8 +112,10 @@ def lstm_step(
         moments = new_cell_into(
             index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c, x[size:]
         )
-        norm_into(new_c, moments, epsilon[4], gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
-        look_up_into(sigmoid, index[2 * size : 3 * size], opened)
+        mean, squares = centred(moments[0], moments[1], size)
+        divided = reciprocal_of(squares, size, epsilon[4])
+        look_up_into(sigmoid, index[2 * size : 3 * size], opened)  # while root and division are under way
+        normalise_into(new_c, mean, divided, gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
         look_up_into(tanh, normed, shown)
         new_hidden_into(opened, shown, keep[0], h[s], z[s, column : column + size])
         old_c = c[s]

@@ -88,17 +88,11 @@ def normalise_into(x, mean, divided, gain, bias, index):
 
 
 @kernel
-def norm_into(x, moments, epsilon, gain, bias, index):
-    """Layer normalisation of x (int32 [H]), whose sum and sum of squares are known, into table indices uint16 [H]."""
-    mean, squares = centred(moments[0], moments[1], x.shape[0])
-    normalise_into(x, mean, reciprocal_of(squares, x.shape[0], epsilon), gain, bias, index)
-
-
-@kernel
 def norm_gates_into(x, moments0, moments1, moments2, moments3, epsilon, gain, bias, index):
-    """As ``norm_into`` for each quarter of x (int32 [4H]).
+    """Layer normalisation of each quarter of x (int32 [4H]) into table indices uint16 [4H].
 
-    Side by side, since a root and a division are long waits.
+    ``moments0`` to ``moments3``: sum and sum of squares of each.  Side by side, since a root and a division are long
+    waits.
     """
     a = x.shape[0] // 4
     b, c, d = 2 * a, 3 * a, 4 * a

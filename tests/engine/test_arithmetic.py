@@ -62,8 +62,10 @@ def compare(x: Array, epsilon: int, gain: Array, bias: Array) -> None:
     assert reference.layer_norm(wide[0], np.int64(epsilon), wide[1], wide[2]).tolist() == expected
     index = np.zeros(len(x), np.uint16)
     moments = np.int64(x.sum()), np.int64((x.astype(np.int64) ** 2).sum())
-    others = np.int64(epsilon), gain.astype(np.int32), bias.astype(np.int32)
-    norm_kernels.norm_into(x.astype(np.int32), moments, *others, index)
+    mean, squares = norm_kernels.centred(*moments, len(x))
+    divided = norm_kernels.reciprocal_of(squares, len(x), np.int64(epsilon))
+    narrow = x.astype(np.int32), gain.astype(np.int32), bias.astype(np.int32)
+    norm_kernels.normalise_into(narrow[0], mean, divided, *narrow[1:], index)
     assert index.tolist() == [min(max(y + q.TABLE_HALF, 0), q.TABLE_SIZE - 1) for y in expected]
 
 
