@@ -70,7 +70,7 @@ class MixingPredictor:
     def predict(self, rows: U8, p1: U16) -> None:
         """See ``Predictor.predict``."""
         scratch = self._given, self._bits
-        if self._is_run(rows):
+        if self._network is not None:  # one kernel call does it
             predict_run(self._mixer.state, self._network, self._trees, rows, self._left, *scratch, p1)
             self._left -= rows.size
             return
@@ -81,17 +81,13 @@ class MixingPredictor:
     def decode(self, decoder: BinaryDecoder, rows: U8) -> None:
         """See ``Predictor.decode``."""
         coded, scratch = (decoder.state, decoder.words), (self._given, self._bits, self._p1)
-        if self._is_run(rows):
+        if self._network is not None:  # one kernel call does it
             read_run(self._mixer.state, self._network, self._trees, *coded, rows, self._left, *scratch)
             self._left -= rows.size
             return
         for symbols in rows:
             read_step(*self._mixer.state, self._trees, *coded, symbols, *scratch)
             self._end_step(symbols)
-
-    def _is_run(self, rows: U8) -> bool:
-        """Whether one kernel call does it; a shorter last step is not contiguous, and is one step anyway."""
-        return self._network is not None and rows.flags.c_contiguous
 
     def _end_step(self, symbols: U8) -> None:
         self._left = advance(self._engines, symbols, self._left)

@@ -17,7 +17,13 @@ from fscompress.blocks import Progress
 from fscompress.codec import CodingOptions, CodingStats, FindModel, decode_coded
 from fscompress.container import BlockInfo, CodedBlock, ModelRecord, RawBlock, Verifier, block_of
 from fscompress.engine import Engine, IntegerModel
-from fscompress.errors import ChecksumError, DamagedError, ModelNotFoundError
+from fscompress.errors import (
+    ChecksumError,
+    DamagedError,
+    ModelFileError,
+    ModelNotFoundError,
+    UnsupportedVersionError,
+)
 from fscompress.executor import Executor, LocalExecutor, Networks, budgeted, submit_within
 from fscompress.files import write_zeros
 from fscompress.levels import n_networks
@@ -182,7 +188,7 @@ class _Tasks:
             return tuple(self._find_model(each.model_id, each.name) for each in self._named[:n])
         if n > 1:
             return ()
-        with suppress(ModelNotFoundError):
+        with suppress(ModelNotFoundError, ModelFileError, UnsupportedVersionError):
             return (self._find_model(ANY_MODEL.model_id, ANY_MODEL.name),)
         return ()
 

@@ -8,6 +8,7 @@ import os
 from typing import Any, BinaryIO
 
 METADATA = "__metadata__"
+MAX_HEADER_BYTES = 100_000_000  # the library's own limit
 
 
 def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, list[int]]]:
@@ -19,16 +20,22 @@ def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, list[int]]]:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
-    if length > size - 8:
+    if length > min(size - 8, MAX_HEADER_BYTES):
         raise ValueError("not a safetensors file, or cut short")
-    header = json.loads(file.read(length))
     try:
+        header = json.loads(file.read(length))
         tensors: dict[str, Any] = {name: entry for name, entry in header.items() if name != METADATA}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        end = max((_natural(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
         metadata = {str(key): str(value) for key, value in header.get(METADATA, {}).items()}
-        shapes = {name: list(entry["shape"]) for name, entry in tensors.items()}
-    except (AttributeError, KeyError, IndexError, TypeError):
+        shapes = {name: [_natural(size) for size in entry["shape"]] for name, entry in tensors.items()}
+    except (AttributeError, KeyError, IndexError, TypeError, RecursionError):
         raise ValueError("not the header of a safetensors file") from None
     if 8 + length + end != size:
         raise ValueError("a safetensors file that is cut short, or has more than its tensors")
     return metadata, shapes
+
+
+def _natural(number: Any) -> int:
+    if type(number) is not int or number < 0:
+        raise TypeError(number)
+    return number

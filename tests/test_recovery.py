@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from fscompress.codec import CodingOptions
 from fscompress.container import MAX_PLAIN_PER_CODED, BlockInfo, End, ModelRecord, skim
 from fscompress.engine import IntegerModel
-from fscompress.errors import DamagedError, ModelNotFoundError, UnsupportedVersionError
+from fscompress.errors import (
+    DamagedError,
+    FscompressError,
+    ModelFileError,
+    ModelNotFoundError,
+    UnsupportedVersionError,
+)
 from fscompress.recovery import ANY_MODEL, Recovery, recover_stream
 from fscompress.survey import Gap, survey
 from tests.golden.make import block, end, header, raw, sealed
@@ -195,9 +201,10 @@ def test_lost_header_and_model_record_cost_nothing() -> None:
         assert recover(damaged)[0] == PLAIN
 
 
-def test_a_lost_model_record_that_cannot_be_guessed_costs_the_coded_blocks() -> None:
+@pytest.mark.parametrize("error", [ModelNotFoundError, ModelFileError, UnsupportedVersionError])
+def test_a_lost_model_record_that_cannot_be_guessed_costs_the_coded_blocks(error: type[FscompressError]) -> None:
     def knows_nothing(model_id: bytes, name: str) -> IntegerModel:
-        raise ModelNotFoundError("none")
+        raise error("none")
 
     target = io.BytesIO()
     model = next(head for head in skim(io.BytesIO(stream())) if isinstance(head, ModelRecord))
@@ -205,7 +212,7 @@ def test_a_lost_model_record_that_cannot_be_guessed_costs_the_coded_blocks() -> 
     found = recover_stream(source, target, knows_nothing, CodingOptions(), lambda n: None)
     assert target.getvalue() == lost_blocks(*(i for i, block in enumerate(blocks()) if block.scheme is not None))
     assert found.n_blocks == 2
-    with pytest.raises(ModelNotFoundError):
+    with pytest.raises(error):
         recover_stream(io.BytesIO(stream()), target, knows_nothing, CodingOptions(), lambda n: None)
 
 

@@ -39,7 +39,10 @@ def test_every_beginning_alone_is_refused(length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [[], 3, {"a": 1}, {"a": {"shape": [1]}}, {"__metadata__": 3}, {"a": {"data_offsets": []}}]
+    "header",
+    [[], 3, {"a": 1}, {"a": {"shape": [1]}}, {"__metadata__": 3}, {"a": {"data_offsets": []}}]
+    + [{"a": {"shape": shape, "data_offsets": [0, 0]}} for shape in (["a"], [[1]], [-1], [1.0], [True])]
+    + [{"a": {"shape": [], "data_offsets": offsets}} for offsets in (["a", "b"], [0, -8], [0, None])],
 )
 def test_other_json_is_refused(header: object) -> None:
     text = json.dumps(header).encode()
@@ -47,6 +50,12 @@ def test_other_json_is_refused(header: object) -> None:
         read_header(io.BytesIO(len(text).to_bytes(8, "little") + text))
     with pytest.raises(ValueError, match="more than its tensors"):
         read_header(io.BytesIO(DATA + b"x"))
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000])
+def test_deep_json_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match="not the header"):
+        read_header(io.BytesIO(len(text).to_bytes(8, "little") + text))
 
 
 def test_the_default_model() -> None:

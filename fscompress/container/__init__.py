@@ -2,8 +2,8 @@
 
 In: plain blocks and coded blocks (bytes), a model's id and name.  Out: a stream of records, each with its CRC-32, the
 whole with its SHA-256; and from such a stream the same records again, or an error that names the broken rule.
-Nothing here knows how a block is coded.  Libraries of this folder: struct, zlib.crc32, hashlib.  Imported by ``codec``
-and ``cli``.  Obeys docs/FORMAT.md; guarded by ``tests/container/`` and ``tests/fuzz/test_container_fuzz.py``.
+Nothing here knows how a block is coded.  Libraries of this folder: struct, zlib.crc32, hashlib.  Obeys docs/FORMAT.md;
+guarded by ``tests/container/`` and ``tests/fuzz/test_container_fuzz.py``.
 Next: ``layout.py`` (byte tables), ``rules.py`` (what is refused), ``writer.py``, ``reader.py``.
 """
 

@@ -2,8 +2,8 @@
 
 Every engine computes docs/INTEGER.md exactly; ``reference`` is the norm, ``cpu`` the fast one, ``cuda`` that of GPUs.
 Libraries of this folder: numpy, numba (``*kernels.py``, ``tiles.py``, ``amx.py``), onnxruntime (``products.py``),
-safetensors (``model_file.py``), and torch (``cuda*.py``, imported only when that engine is asked for).  Imported by
-``codec``, ``export`` and ``cli``.  Guarded by ``tests/engine/`` and by each model's canary.  Next: ``reference.py``.
+safetensors (``model_file.py``), and torch (``cuda*.py``, imported only when that engine is asked for).  Guarded by
+``tests/engine/`` and by each model's canary.  Next: ``reference.py``.
 """
 
 from fscompress.engine.base import Engine

@@ -18,7 +18,6 @@ CELL_Q = 16
 HIDDEN_Q = 14
 GATE_Q = 9  # argument of the sigmoid and tanh tables
 GAIN_Q = 27
-NORM_Q = 14  # (x - mean) / std inside the layer normalisation
 PROBABILITY_Q = 15  # values of the sigmoid and tanh tables, zoneout weights
 LOGIT_Q = 10  # logits in bits (base 2)
 

@@ -24,7 +24,7 @@ def at_cache_line(array: npt.NDArray[Number]) -> npt.NDArray[Number]:
 
 def offset_of(weight: I8) -> I32:
     """What products with h8 + 128 are too large by: int32 [N] for weights int8 [N, K]."""
-    offset: I32 = (q.HIDDEN_OFFSET * weight.astype(np.int64).sum(axis=1)).astype(np.int32)
+    offset: I32 = (q.HIDDEN_OFFSET * weight.sum(axis=1, dtype=np.int64)).astype(np.int32)
     return offset
 
 

@@ -67,8 +67,9 @@ class BlasProduct:
 
     def __call__(self, a: U8) -> I32:
         """See ``Product``."""
-        parts = [(a[:, k : k + len(w)].astype(np.float32) @ w).astype(np.int32) for k, w in self._pieces]
-        result: I32 = sum(parts[1:], parts[0])
+        result: I32 = np.zeros((len(a), self._pieces[0][1].shape[1]), np.int32)
+        for k, w in self._pieces:
+            result += (a[:, k : k + len(w)].astype(np.float32) @ w).astype(np.int32)
         return result
 
 

@@ -144,13 +144,13 @@ class IntegerModel:
     def _certify(self) -> None:
         """Proves |x| <= 2**24 - 1 for every row and every state, and |logit| < 2**30 (INTEGER.md, Bounds)."""
         for i, cell in enumerate(self.cells):
-            reach = q.HIDDEN_MAX * np.abs(cell.weight.astype(np.int64)).sum(axis=1)
+            reach = q.HIDDEN_MAX * np.abs(cell.weight).sum(axis=1, dtype=np.int64)
             x = (reach * cell.multiplier >> cell.shift) + 1
-            x += np.abs(cell.table.astype(np.int64)).max(axis=0, initial=0)
+            x += np.maximum(cell.table.max(axis=0, initial=0), -cell.table.min(axis=0, initial=0).astype(np.int64))
             if int(x.max()) > q.X_MAX:
                 what = f"model '{self.name}': cell {i} can reach {int(x.max())}, above {q.X_MAX}"
                 raise broken_model(ModelRule.CELL_BOUND, what)
-        reach = q.HIDDEN_MAX * np.abs(self.output.astype(np.int64)).sum(axis=1)
+        reach = q.HIDDEN_MAX * np.abs(self.output).sum(axis=1, dtype=np.int64)
         logit = (reach * self.output_multiplier >> self.output_shift) + 1 + np.abs(self.output_bias.astype(np.int64))
         if int(logit.max()) >= 1 << 30:
             what = f"model '{self.name}': a logit can reach {int(logit.max())}, above 2**30"

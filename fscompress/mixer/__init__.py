@@ -1,7 +1,7 @@
 """Adaptive context mixing in exact integers: p1 of the networks in, better p1 out, one binary decision at a time.
 
 In: uint16 p1 [n_networks, lanes] of each decision and, afterwards, its bits uint8 [lanes].  Out: uint16 p1 [lanes],
-1..65535.  Imported by ``codec`` and ``bench`` alone.  Obeys docs/INTEGER.md; guarded by tests/mixer.  Read on:
+1..65535.  Imported by what codes, measures and trains.  Obeys docs/INTEGER.md; guarded by tests/mixer.  Read on:
 ``settings`` (parameters), ``mixer`` (the two calls), ``kernels`` (order of work and bounds; compiled as are
 ``contexts``, ``match``, ``slots``, ``inputs``, ``sse``, and ``vectors`` in LLVM's own terms), ``reference`` (the same,
 slowly), ``priors`` (initial state).

@@ -14,7 +14,6 @@ STRETCH_LIMIT = 2847  # 256 * ln(65535) = 2839.1: from there on squash is 65535
 SSE_STEP = 178  # 32 steps of 178 cover -2848..2848
 SSE_NODES = 33
 MAX_LENGTH = 400  # of a counted match
-N_LENGTH_BUCKETS = 32
 _ONE = 1 << 60
 _E_STEP = 1157433911791679357  # e_step(), which a test recomputes
 
