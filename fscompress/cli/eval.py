@@ -77,7 +77,7 @@ def evaluate(
 
 def _row(result: dict[str, Any]) -> list[str]:
     bpc, n_bytes = f"{result['bits_per_byte']:.4f}", f"{result['bytes']:,}"
-    return [bpc, result["arithmetic"], n_bytes, click.format_filename(result["file"])]
+    return [bpc, result["arithmetic"], n_bytes, result["file"]]
 
 
 def _require_checkpoints(paths: Sequence[Path]) -> None:

@@ -51,7 +51,7 @@ class Contents:
         bpc = "-" if self.bits_per_byte is None else f"{self.bits_per_byte:.4f}"
         models = ", ".join(f"{model} ({id_})" for model, id_ in self.models) or "-"
         sizes = [f"{self.n_plain:,}", f"{self.n_coded:,}", bpc, f"{self.n_blocks:,}"]
-        return [*sizes, models, click.format_filename(name)]
+        return [*sizes, models, name]
 
 
 def read_contents(name: str) -> Contents:

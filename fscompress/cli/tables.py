@@ -2,12 +2,17 @@
 
 from collections.abc import Collection, Sequence
 
+import click
+
 from fscompress.cli.console import printable
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
-    """Lines of aligned columns; the columns in ``left`` are flush left, all others flush right."""
-    lines = [list(map(printable, line)) for line in (titles, *rows)]
+    """Lines of aligned columns; the columns in ``left`` are flush left, all others flush right.
+
+    Cells may be names of files: what would not print, or is no text, is shown in another form.
+    """
+    lines = [[printable(click.format_filename(cell)) for cell in line] for line in (titles, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
 
     def aligned(line: Sequence[str]) -> str:

@@ -56,3 +56,7 @@ def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_table() -> None:
     assert table(["n", "name"], [["1,000", "a"], ["2", "bcd"]], left={1}) == "    n  name\n1,000  a\n    2  bcd"
+
+
+def test_names_of_any_bytes_in_a_table() -> None:
+    assert table(["file"], [["a\nb"], ["c\udcff"]], left={0}) == "file\na\\nb\nc\N{REPLACEMENT CHARACTER}"
