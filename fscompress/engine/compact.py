@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.model_rules import ModelRule, broken_model
-from fscompress.engine.spec import I8, I32, check_array, check_shape
+from fscompress.engine.spec import I8, I32, check_array, check_shape, int8_products
 
 Dtypes = dict[str, type[np.generic]]
 Tensors = Mapping[str, Any]
 
 FACTORS = {"input.weight": "input.factor", "weight": "factor"}  # of a cell's matrices; the order is that of columns
 FACTOR_SHIFT = 32
-BLOCK_ROWS = 1024  # of a product at a time, which bounds its memory
 
 
 def stored_dtypes(whole: Dtypes, tensors: Tensors) -> Dtypes:
@@ -83,12 +82,8 @@ def multiply_factors(left: I8, right: I8, factor: I32) -> I8:
         left: int8 [N, R]; right: int8 [R, K]; factor: int32 [N], 1..2^31 - 1; R <= 4096.
     """
     found, half = np.empty((len(left), right.shape[1]), np.int8), 1 << FACTOR_SHIFT - 1
-    columns = right.astype(np.float64)
-    for start in range(0, len(left), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        # |sum| <= 4096 * 2^14 = 2^26: exact in float64, in any order; times the factor below 2^57
-        sums = (left[rows].astype(np.float64) @ columns).astype(np.int64)
-        scaled = sums * factor[rows, None].astype(np.int64) + half >> FACTOR_SHIFT
+    for rows, sums in int8_products(left, right):
+        scaled = sums * factor[rows, None].astype(np.int64) + half >> FACTOR_SHIFT  # below 2^26 * 2^31 = 2^57
         found[rows] = np.clip(scaled, -q.WEIGHT_MAX, q.WEIGHT_MAX)
     return found
 

@@ -6,6 +6,7 @@ summation while 255 * sum|w| < 2**24; longer rows are cut into pieces for which 
 extremes before use.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Protocol
 
@@ -48,22 +49,19 @@ class BlasProduct:
     """float32 GEMM in pieces of K that cannot leave the integers a float32 holds exactly."""
 
     def __init__(self, weight: I8) -> None:
-        reach = 255 * np.abs(weight.astype(np.int64)).cumsum(axis=1).max(axis=0, initial=0)
-        pieces = int(reach[-1]) // BLAS_LIMIT + 1 if reach.size else 1
-        step = -(-weight.shape[1] // pieces)
-        while (
-            max(
-                255 * np.abs(weight[:, k : k + step].astype(np.int64)).sum(axis=1).max()
-                for k in self._cuts(weight, step)
-            )
-            >= BLAS_LIMIT
-        ):
-            step -= 1
-        self._pieces = [(k, weight[:, k : k + step].T.astype(np.float32)) for k in self._cuts(weight, step)]
+        self._pieces = [(k, weight[:, k:end].T.astype(np.float32)) for k, end in self._cuts(weight)]
 
     @staticmethod
-    def _cuts(weight: I8, step: int) -> range:
-        return range(0, weight.shape[1], step)
+    def _cuts(weight: I8) -> Iterator[tuple[int, int]]:
+        """Columns where each piece begins and ends: as many as no row can take to the limit."""
+        reach = np.zeros((len(weight), weight.shape[1] + 1), np.int64)
+        np.cumsum(255 * np.abs(weight.astype(np.int64)), axis=1, out=reach[:, 1:])
+        start = end = 0
+        while end < weight.shape[1]:
+            within = (reach[:, start:] - reach[:, start, None]).max(axis=0, initial=0) < BLAS_LIMIT
+            end = start + max(int(np.count_nonzero(within)) - 1, 1)  # it only grows along a row
+            yield start, end
+            start = end
 
     def __call__(self, a: U8) -> I32:
         """See ``Product``."""

@@ -4,7 +4,7 @@ In: tensors from a model file or from ``export``.  Out: an ``IntegerModel`` of w
 proved for every row, so that no engine can overflow on it whatever bytes it reads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ I64 = npt.NDArray[np.int64]
 IntegerState = tuple[I32, ...]  # h, or h and c, int32 [H] each
 
 N_GATES = 4  # f, i, o, g
+BLOCK_ROWS = 1024  # of a product of int8 matrices at a time, which bounds its memory
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,19 @@ def input_table(embedding: I8, weight: I8, multiplier: I32, shift: int = q.PRODU
     Args:
         embedding: int8 [256, E]; weight: int8 [GH, E], |w| <= 63; multiplier: int32 [GH]; shift: that of the cell.
     """
-    accumulator = embedding.astype(np.int64) @ weight.astype(np.int64).T
-    x = accumulator * multiplier.astype(np.int64) >> shift
-    table: I32 = np.clip(x, -(1 << 31), (1 << 31) - 1).astype(np.int32)
+    table = np.empty((256, len(weight)), np.int32)
+    for rows, sums in int8_products(weight, embedding.T):
+        x = sums * multiplier[rows, None].astype(np.int64) >> shift
+        table[:, rows] = np.clip(x, -(1 << 31), (1 << 31) - 1).T
     return table
+
+
+def int8_products(left: I8, right: I8) -> Iterator[tuple[slice, I64]]:
+    """``left @ right`` of int8 [N, R] and [R, K], R <= 4096, in blocks: rows, and their sums int64 [rows, K].
+
+    |sum| <= 4096 * 2^14 = 2^26, so float64, which BLAS multiplies fast, is exact in any order.
+    """
+    columns = right.astype(np.float64)
+    for start in range(0, len(left), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        yield rows, (left[rows].astype(np.float64) @ columns).astype(np.int64)

@@ -146,6 +146,26 @@ def _remember_line(lanes, lane, byte):
 
 
 @kernel
+def _bytes_above(lanes, lane, history, row, column):
+    """The bytes of the line before in this column and to its left; 0 where it has none."""
+    at = lanes[lane, LINE_BEFORE] + column
+    if at >= lanes[lane, LINE]:
+        return u64(0), u64(0)
+    return u64(history[row + at]), u64(history[row + at - 1]) if at > 0 else u64(0)
+
+
+@kernel
+def _byte_of_field(lanes, lane, history, row):
+    """One more than the byte at this place of the same field of the line before; 0 where it has none."""
+    at = lanes[lane, FIELDS_BEFORE + lanes[lane, FIELD]]
+    if at > 0 or lanes[lane, FIELD] == 0:
+        at += lanes[lane, OFFSET] - lanes[lane, FIELD_AT]
+        if at < lanes[lane, LINE]:
+            return u64(history[row + at]) + u64(1)
+    return u64(0)
+
+
+@kernel
 def hash_contexts(shape, lanes, lane, history, row):
     """Writes the hash of each chosen context to the lane's first context block.
 
@@ -155,18 +175,8 @@ def hash_contexts(shape, lanes, lane, history, row):
     one = last8 & u64(255)
     word, word1 = u64(lanes[lane, WORD0]), u64(lanes[lane, WORD1])
     column = lanes[lane, OFFSET] - lanes[lane, LINE]
-    above = left_above = u64(0)
-    at = lanes[lane, LINE_BEFORE] + column
-    if at < lanes[lane, LINE]:
-        above = u64(history[row + at])
-        if at > 0:
-            left_above = u64(history[row + at - 1])
-    same_field = u64(0)
-    at = lanes[lane, FIELDS_BEFORE + lanes[lane, FIELD]]
-    if at > 0 or lanes[lane, FIELD] == 0:
-        at += lanes[lane, OFFSET] - lanes[lane, FIELD_AT]
-        if at < lanes[lane, LINE]:
-            same_field = u64(history[row + at]) + u64(1)
+    above, left_above = _bytes_above(lanes, lane, history, row, column)
+    same_field = _byte_of_field(lanes, lane, history, row)
     for k in range(shape[N_CHOSEN]):
         i = shape[CHOSEN_IDS + k]
         if i < 6:  # orders 1 to 6

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.compact import BLOCK_ROWS, expand_cell, multiply_factors, pack_sparse, unpack_sparse
+from fscompress.engine.compact import expand_cell, multiply_factors, pack_sparse, unpack_sparse
 from fscompress.engine.model_file import parse_model
+from fscompress.engine.spec import BLOCK_ROWS
 from fscompress.errors import ModelFileError, UnsupportedVersionError
 from tests.golden.make_recurrent import golden_data, golden_model
 from tests.helpers import noise

@@ -59,6 +59,16 @@ def test_float_products_are_cut_where_they_must() -> None:
         assert all(255 * np.abs(weight).sum(axis=0).max() < products.BLAS_LIMIT for _, weight in cut)
 
 
+def test_cuts_follow_the_longest_row_of_each_piece() -> None:
+    """One row is heavy to the left, one to the right: no even cut is long enough, and none needs to be looked for."""
+    weight = np.zeros((2, 3 * LONGEST), np.int8)
+    weight[0, : LONGEST + 1], weight[1, LONGEST + 2 :] = 63, -63
+    cut = BlasProduct(weight)._pieces
+    assert [k for k, _ in cut] == [0, LONGEST, 2 * LONGEST + 2]
+    a = np.full((1, 3 * LONGEST), 255, np.uint8)
+    assert np.array_equal(BlasProduct(weight)(a), a.astype(np.int64) @ weight.astype(np.int64).T)
+
+
 def test_columns_of_a_wider_array() -> None:
     """The engines hand over views of their buffers."""
     rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import pytest
 
 from fscompress.engine import IntegerModel
 from fscompress.engine import arithmetic as q
-from fscompress.engine.spec import input_table
+from fscompress.engine.spec import BLOCK_ROWS, input_table
 from fscompress.errors import ModelFileError
 from fscompress.wiring import fs_rnn
 from tests.helpers import synthetic, tiny, with_cell
@@ -152,14 +152,24 @@ def test_certificate_of_logits() -> None:
 
 def test_input_table() -> None:
     rng = np.random.default_rng(0)
+    n = BLOCK_ROWS + 3
     embedding = rng.integers(-128, 128, (256, 5)).astype(np.int8)
-    weight = rng.integers(-128, 128, (12, 5)).astype(np.int8)
-    multiplier = rng.integers(1, TOP, 12).astype(np.int32)
+    weight = rng.integers(-128, 128, (n, 5)).astype(np.int8)
+    multiplier = rng.integers(1, TOP, n).astype(np.int32)
     table = input_table(embedding, weight, multiplier)
     for v in (0, 17, 255):
-        for row in range(12):
+        for row in (*range(12), *range(BLOCK_ROWS - 1, n)):
             total = sum(int(a) * int(b) for a, b in zip(embedding[v], weight[row], strict=True))
             assert int(table[v, row]) == total * int(multiplier[row]) >> 32
+
+
+def test_input_table_of_the_longest_rows() -> None:
+    """Every sum at its bound."""
+    embedding = np.full((256, q.MAX_SIZE), -128, np.int8)
+    weight = np.full((2, q.MAX_SIZE), -128, np.int8)
+    weight[1] = 127
+    table = input_table(embedding, weight, np.full(2, 1 << 30, np.int32))
+    assert np.unique(table, axis=0).tolist() == [[q.MAX_SIZE * 128 * 128 >> 2, -q.MAX_SIZE * 128 * 127 >> 2]]
 
 
 def test_the_trained_model() -> None:
