@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 Item = TypeVar("Item")
-Report = str | FscompressError | OSError | None  # figures, or what went wrong
+Report = str | FscompressError | OSError | MemoryError | None  # figures, or what went wrong
 Convert = Callable[[BinaryIO, BinaryIO, Progress], "CodingStats"]
 MapStreams = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
@@ -70,7 +70,7 @@ def each(
             return item, work(item)
         except BrokenPipeError:
             raise
-        except (FscompressError, OSError) as error:
+        except (FscompressError, OSError, MemoryError) as error:  # what one input lacks memory for, another may not
             return item, error
 
     worst = 0

@@ -1,0 +1,45 @@
+"""What goes wrong around the work: memory, full disks, closed streams.  One line, the right exit code, nothing lost."""
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fscompress.cli.app import group
+
+TEXT = b"Nothing is so painful to the human mind as a great and sudden change. " * 20
+
+pytestmark = pytest.mark.usefixtures("installed")
+
+
+@pytest.fixture(autouse=True)
+def _place(here: Path) -> None:
+    (here / "a.txt").write_bytes(TEXT)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(group, words)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_an_input_too_large_for_the_memory_stops_no_other(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fscompress import codec
+
+    encode_stream = codec.encode_stream
+
+    def encode_small(source: BinaryIO, *others: Any) -> codec.CodingStats:
+        if os.fstat(source.fileno()).st_size > len(TEXT):
+            raise MemoryError
+        return encode_stream(source, *others)
+
+    monkeypatch.setattr(codec, "encode_stream", encode_small)
+    (here / "b.txt").write_bytes(TEXT * 2)
+    (here / "c.txt").write_bytes(TEXT)
+    result = run("encode", "a.txt", "b.txt", "c.txt")
+    assert (result.exit_code, result.stderr) == (1, "fscompress: b.txt -> b.txt.fsc: out of memory\n")
+    assert names(here) == {"a.txt", "b.txt", "c.txt", "a.txt.fsc", "c.txt.fsc"}
