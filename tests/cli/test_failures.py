@@ -43,3 +43,12 @@ def test_an_input_too_large_for_the_memory_stops_no_other(here: Path, monkeypatc
     result = run("encode", "a.txt", "b.txt", "c.txt")
     assert (result.exit_code, result.stderr) == (1, "fscompress: b.txt -> b.txt.fsc: out of memory\n")
     assert names(here) == {"a.txt", "b.txt", "c.txt", "a.txt.fsc", "c.txt.fsc"}
+
+
+def test_a_bad_setting_of_verification_is_noticed_before_the_work(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSCOMPRESS_MEMORY", "much")
+    monkeypatch.setattr("fscompress.codec.encode_stream", None)
+    result = run("encode", "--rm", "a.txt")
+    said = "fscompress: FSCOMPRESS_MEMORY: must be a size such as 512M or 2G (got 'much')\n"
+    assert (result.exit_code, result.stderr) == (1, said)
+    assert names(here) == {"a.txt"}
