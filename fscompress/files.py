@@ -73,6 +73,8 @@ def check_output(name: str, source: str, force: bool, binary: bool) -> None:
     in_place = _in_place(name)
     if in_place is None:
         _require_folder(name)
+    elif binary and not force and _is_terminal(in_place):
+        raise RefusedError(f"{name}: compressed data is not written to a terminal; -o FILE, or -f")
     _refuse_input(name if in_place is None else in_place, name, source)
     if not force and in_place is None and os.path.lexists(name):
         raise RefusedError(f"{name}: exists already; -f overwrites it")
@@ -191,6 +193,15 @@ def _in_place(name: str) -> int | str | None:
     """What is opened and written as it is: an open descriptor, a device or pipe of that name; None for files."""
     path, descriptor = Path(name), _descriptor(name)
     return name if descriptor is None and path.exists() and not path.is_file() else descriptor
+
+
+def _is_terminal(in_place: int | str) -> bool:
+    if isinstance(in_place, int):
+        return os.isatty(in_place)
+    if Path(in_place).is_char_device():  # to open a pipe would wait for its reader
+        with contextlib.suppress(OSError), open(in_place, "wb", buffering=0) as device:  # as it is opened to be written
+            return device.isatty()
+    return False
 
 
 def _refuse_folder(path: Path) -> None:

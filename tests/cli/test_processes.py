@@ -53,6 +53,11 @@ def test_no_compressed_data_on_a_terminal(program: Program) -> None:
             result = program(*words, capture_output=False, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
             assert result.returncode == 1
             assert b"not written to a terminal" in result.stderr
+        for name in ("/dev/stdout", f"/proc/self/fd/{theirs}", os.ttyname(theirs)):
+            words = ["encode", "a.txt", "-o", name]
+            result = program(*words, capture_output=False, stdout=theirs, stderr=subprocess.PIPE, pass_fds=[theirs])
+            assert result.returncode == 1
+            assert f"{name}: compressed data is not written to a terminal".encode() in result.stderr
         result = program("decode", capture_output=False, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
         assert result.returncode == 1
         assert b"not read from a terminal" in result.stderr
