@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from fscompress.errors import RefusedError
 from fscompress.publishing import publish
-from fscompress.streams import flush_all, write_all
+from fscompress.streams import flush_all, naming, write_all
 from fscompress.temporary import temporary_beside
 
 STANDARD = "-"
@@ -29,14 +29,21 @@ _MOST_LINKS = 40  # from name to name, as Linux has it
 
 @dataclass
 class Output:
-    """An output being written: ``file`` to write to; ``written`` for reading back, None for a stream or a device."""
+    """An output being written.
+
+    Args:
+        file: to write to; name: of errors.
+        written: for reading back; None for a stream or a device.
+    """
 
     file: BinaryIO
+    name: str
     written: Path | None = None
 
     def write(self, data: bytes) -> None:
         """Writes all of ``data``."""
-        write_all(self.file, data)
+        with naming(self.name):
+            write_all(self.file, data)
 
 
 @contextmanager
@@ -102,23 +109,34 @@ def open_output(
     check_output(name, source, force, binary)
     if name == STANDARD:
         stream = _standard(sys.stdout, "stdout")
-        yield Output(stream)
-        flush_all(stream)
+        yield Output(stream, "stdout")
+        with naming("stdout"):
+            flush_all(stream)
         return
     in_place = _in_place(name)
     if in_place is not None:
-        with open(in_place, "wb", closefd=isinstance(in_place, str)) as file:
-            yield Output(file)
+        with _closing(open(in_place, "wb", closefd=isinstance(in_place, str)), name) as file:
+            yield Output(file, name)
         return
     target = Path(os.path.realpath(name))  # through a link: the file it points to is replaced, not the link
     with temporary_beside(target) as (temporary, descriptor):
-        with open(descriptor, "wb", closefd=False) as file:
-            yield Output(file, temporary)
-            file.flush()
+        with _closing(open(descriptor, "wb", closefd=False), name) as file:
+            yield Output(file, name, temporary)
         try:
-            publish(temporary, descriptor, target, status, force)
+            with naming(name):
+                publish(temporary, descriptor, target, status, force)
         except FileExistsError as error:  # since the check
             raise RefusedError(f"{target}: exists already; -f overwrites it") from error
+
+
+@contextmanager
+def _closing(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """``file``, closed at the end, which writes what it still holds; errors of that name it."""
+    try:
+        yield file
+    finally:
+        with naming(name):
+            file.close()
 
 
 @contextmanager

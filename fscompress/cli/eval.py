@@ -11,6 +11,7 @@ import click
 from fscompress import store
 from fscompress.cli.console import Console, about
 from fscompress.cli.options import engine_option, json_option, talks
+from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
 from fscompress.errors import RefusedError
@@ -70,9 +71,9 @@ def evaluate(
         each(files, work, console, shown)
     finally:
         if as_json:
-            click.echo(json.dumps(results, indent=2))
+            show(json.dumps(results, indent=2))
         elif results:
-            click.echo(table(["bpc", "arithmetic", "bytes", "file"], [_row(result) for result in results], left={1, 3}))
+            show(table(["bpc", "arithmetic", "bytes", "file"], [_row(result) for result in results], left={1, 3}))
 
 
 def _row(result: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import click
 from fscompress import parts, store
 from fscompress.cli.console import Console
 from fscompress.cli.options import json_option, talks
+from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each
 from fscompress.container import MODEL_ID_BYTES
@@ -110,10 +111,10 @@ def _look(path: Path) -> _Found:
 
 def _show(found: list[_Found], as_json: bool, console: Console) -> None:
     if as_json:
-        click.echo(json.dumps([model.as_json() for model in found], indent=2))
+        show(json.dumps([model.as_json() for model in found], indent=2))
     elif found:
         titles = ["name", "id", "weights", "bytes", "parts", "whole", "description"]
-        click.echo(table(titles, [model.as_row() for model in found], left={0, 1, 6}))
+        show(table(titles, [model.as_row() for model in found], left={0, 1, 6}))
     for model in found:
         if model.trouble:
             console.notice(model.trouble)

@@ -8,6 +8,7 @@ import click
 
 from fscompress.cli.console import Console
 from fscompress.cli.options import talks
+from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.train import DEVICES, fit_to_the_end
 from fscompress.corpora import open_corpus
@@ -65,7 +66,7 @@ def study(
     folder.mkdir(parents=True, exist_ok=True)
     picture.with_suffix(".csv").write_text(outcome.csv(), encoding="utf-8")
     picture.write_bytes(draw(outcome.picture))
-    click.echo(table(outcome.titles, outcome.rows, left={0}))
+    show(table(outcome.titles, outcome.rows, left={0}))
     for remark in outcome.remarks:
-        click.echo(remark)
+        show(remark)
     console.notice(f"{picture.with_suffix('.csv')} and {picture} written")

@@ -52,3 +52,18 @@ def test_a_bad_setting_of_verification_is_noticed_before_the_work(here: Path, mo
     said = "fscompress: FSCOMPRESS_MEMORY: must be a size such as 512M or 2G (got 'much')\n"
     assert (result.exit_code, result.stderr) == (1, said)
     assert names(here) == {"a.txt"}
+
+
+@pytest.mark.parametrize("words", [["encode", "a.txt"], ["explain", "a.txt"]])
+def test_a_full_disk_is_named(words: list[str]) -> None:
+    result = run(*words, "-o", "/dev/full")
+    assert (result.exit_code, result.stderr) == (1, "fscompress: /dev/full: no space left on device\n")
+
+
+def test_a_full_disk_below_a_run_of_training_is_named(here: Path) -> None:
+    from fscompress.training.metrics import METRICS, Report, append_metrics
+
+    (here / METRICS).symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        append_metrics(here, Report(1, 1, 1.0, None, 1.0, 1.0, 1.0))
+    assert caught.value.filename == str(here / METRICS)
