@@ -93,6 +93,11 @@ def require_file(target: Path) -> None:
         raise RefusedError(f"{target}: is no file; give the name of one")
 
 
+def require_stdout() -> None:
+    """Raises RefusedError where stdout is closed."""
+    _standard(sys.stdout, "stdout")
+
+
 @contextmanager
 def open_output(
     name: str,

@@ -12,7 +12,7 @@ from fscompress.cli.options import talks
 from fscompress.cli.results import show
 from fscompress.container.layout import NAME as NAME_PATTERN
 from fscompress.errors import RefusedError
-from fscompress.files import check_output, open_output, require_file
+from fscompress.files import check_output, open_output, require_file, require_stdout
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -88,6 +88,7 @@ def export(
 
 def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console: Console) -> float:
     """Prints both results and their difference; returns that of the integer model."""
+    require_stdout()
     import numpy as np
 
     from fscompress.engine.evaluation import integer_bits_per_byte

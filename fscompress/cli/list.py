@@ -13,7 +13,7 @@ from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
 from fscompress.container import BlockInfo, End, Header, ModelRecord, skim
 from fscompress.container.layout import END
-from fscompress.files import open_input
+from fscompress.files import open_input, require_stdout
 
 
 @dataclass
@@ -85,6 +85,7 @@ def list_files(files: tuple[str, ...], as_json: bool, console: Console) -> None:
 
     Only structure is checked; test checks the contents.
     """
+    require_stdout()
     found: list[tuple[str, Contents]] = []
 
     def read(name: str) -> None:

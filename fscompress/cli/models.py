@@ -16,7 +16,7 @@ from fscompress.cli.tables import table
 from fscompress.cli.transfer import each
 from fscompress.container import MODEL_ID_BYTES
 from fscompress.errors import EngineError, ModelFileError, RefusedError
-from fscompress.files import open_output
+from fscompress.files import open_output, require_stdout
 
 if TYPE_CHECKING:
     from fscompress.engine import IntegerModel
@@ -49,6 +49,8 @@ def models(
     if join:
         _join(store.find_model(wanted[0]), output, force, console)
         return
+    if not verify:
+        require_stdout()
     found: Sequence[str | Path] = wanted or [model.path for model in store.installed()]
     if not found:
         console.notice("no models installed; searched: " + ", ".join(map(str, store.folders())))

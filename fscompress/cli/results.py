@@ -1,4 +1,7 @@
-"""What commands print on stdout: tables and JSON.  What is said beside them is in ``console.py``."""
+"""What commands print on stdout: tables and JSON.  What is said beside them is in ``console.py``.
+
+A command that prints calls ``files.require_stdout`` before its work: what goes to a closed stdout is lost in silence.
+"""
 
 import click
 

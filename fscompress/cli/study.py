@@ -12,6 +12,7 @@ from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.train import DEVICES, fit_to_the_end
 from fscompress.corpora import open_corpus
+from fscompress.files import require_stdout
 from fscompress.study.settings import SETTINGS
 
 STUDIES = ("comparison", "gradients", "dynamics", "positions", "cells", "size", "fastgrnn")
@@ -46,6 +47,7 @@ def study(
 
     A model that the folder holds already is not trained again; an interrupted run is gone on with.
     """
+    require_stdout()
     setting = SETTINGS["paper" if paper else "small"]
     folder = out or Path("study") / f"{Path(corpus_name).name}-{setting.name}"
     from fscompress.bench.plot import check

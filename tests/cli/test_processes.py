@@ -170,13 +170,25 @@ def test_full_disk_is_one_line(program: Program) -> None:
         assert b"no space left" in result.stderr
 
 
-def test_closed_stdin_and_stdout(program: Program) -> None:
+@pytest.mark.parametrize(
+    "words",
+    ["encode <&-", "encode -c a.txt >&-", "list a.txt.fsc >&-", "models --json >&-", "eval a.txt >&-",
+     "study cells a.txt >&-"],
+)  # fmt: skip
+def test_closed_stdin_and_stdout(program: Program, words: str) -> None:
     Path("a.txt").write_bytes(TEXT)
-    closed = f"exec {sys.executable} -m fscompress encode"
-    for command, stream in ((f"{closed} <&-", b"stdin"), (f"{closed} -c a.txt >&-", b"stdout")):
-        result = subprocess.run(["sh", "-c", command], capture_output=True, env=child_environment(), check=False)
-        assert result.returncode == 1
-        assert stream + b": is closed" in result.stderr
+    assert program("encode", "a.txt").returncode == 0
+    command = f"exec {sys.executable} -m fscompress {words}"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, env=child_environment(), check=False)
+    stream = "stdin" if "<" in words else "stdout"
+    assert (result.returncode, result.stderr.decode()) == (1, f"fscompress: {stream}: is closed; name a file\n")
+
+
+def test_what_prints_nothing_needs_no_stdout(program: Program) -> None:
+    command = f"exec {sys.executable} -m fscompress models --verify default >&-"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, env=child_environment(), check=False)
+    assert result.returncode == 0
+    assert b": intact" in result.stderr
 
 
 def test_version_names_the_format(program: Program) -> None:
