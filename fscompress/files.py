@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from fscompress.errors import RefusedError
 from fscompress.publishing import publish
-from fscompress.streams import flush_all, write_all
+from fscompress.streams import flush_all, naming, write_all
 from fscompress.temporary import temporary_beside
 
 STANDARD = "-"
@@ -29,14 +29,21 @@ _MOST_LINKS = 40  # from name to name, as Linux has it
 
 @dataclass
 class Output:
-    """An output being written: ``file`` to write to; ``written`` for reading back, None for a stream or a device."""
+    """An output being written.
+
+    Args:
+        file: to write to; name: of errors.
+        written: for reading back; None for a stream or a device.
+    """
 
     file: BinaryIO
+    name: str
     written: Path | None = None
 
     def write(self, data: bytes) -> None:
         """Writes all of ``data``."""
-        write_all(self.file, data)
+        with naming(self.name):
+            write_all(self.file, data)
 
 
 @contextmanager
@@ -73,6 +80,8 @@ def check_output(name: str, source: str, force: bool, binary: bool) -> None:
     in_place = _in_place(name)
     if in_place is None:
         _require_folder(name)
+    elif binary and not force and _is_terminal(in_place):
+        raise RefusedError(f"{name}: compressed data is not written to a terminal; -o FILE, or -f")
     _refuse_input(name if in_place is None else in_place, name, source)
     if not force and in_place is None and os.path.lexists(name):
         raise RefusedError(f"{name}: exists already; -f overwrites it")
@@ -82,6 +91,11 @@ def require_file(target: Path) -> None:
     """Raises RefusedError for an output that has to be a file and is none: stdout, a device, a pipe."""
     if str(target) == STANDARD or _in_place(str(target)) is not None:
         raise RefusedError(f"{target}: is no file; give the name of one")
+
+
+def require_stdout() -> None:
+    """Raises RefusedError where stdout is closed."""
+    _standard(sys.stdout, "stdout")
 
 
 @contextmanager
@@ -100,23 +114,34 @@ def open_output(
     check_output(name, source, force, binary)
     if name == STANDARD:
         stream = _standard(sys.stdout, "stdout")
-        yield Output(stream)
-        flush_all(stream)
+        yield Output(stream, "stdout")
+        with naming("stdout"):
+            flush_all(stream)
         return
     in_place = _in_place(name)
     if in_place is not None:
-        with open(in_place, "wb", closefd=isinstance(in_place, str)) as file:
-            yield Output(file)
+        with _closing(open(in_place, "wb", closefd=isinstance(in_place, str)), name) as file:
+            yield Output(file, name)
         return
     target = Path(os.path.realpath(name))  # through a link: the file it points to is replaced, not the link
     with temporary_beside(target) as (temporary, descriptor):
-        with open(descriptor, "wb", closefd=False) as file:
-            yield Output(file, temporary)
-            file.flush()
+        with _closing(open(descriptor, "wb", closefd=False), name) as file:
+            yield Output(file, name, temporary)
         try:
-            publish(temporary, descriptor, target, status, force)
+            with naming(name):
+                publish(temporary, descriptor, target, status, force)
         except FileExistsError as error:  # since the check
             raise RefusedError(f"{target}: exists already; -f overwrites it") from error
+
+
+@contextmanager
+def _closing(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """``file``, closed at the end, which writes what it still holds; errors of that name it."""
+    try:
+        yield file
+    finally:
+        with naming(name):
+            file.close()
 
 
 @contextmanager
@@ -191,6 +216,15 @@ def _in_place(name: str) -> int | str | None:
     """What is opened and written as it is: an open descriptor, a device or pipe of that name; None for files."""
     path, descriptor = Path(name), _descriptor(name)
     return name if descriptor is None and path.exists() and not path.is_file() else descriptor
+
+
+def _is_terminal(in_place: int | str) -> bool:
+    if isinstance(in_place, int):
+        return os.isatty(in_place)
+    if Path(in_place).is_char_device():  # to open a pipe would wait for its reader
+        with contextlib.suppress(OSError), open(in_place, "wb", buffering=0) as device:  # as it is opened to be written
+            return device.isatty()
+    return False
 
 
 def _refuse_folder(path: Path) -> None:

@@ -35,6 +35,15 @@ def kernel_sources_digest(package: Path = Path(__file__).parent) -> str:
     return digest.hexdigest()[:16]
 
 
+def lasting_cache() -> Path:
+    """The folder for compiled kernels that outlives this process; raises OSError or RefusedError where it cannot be."""
+    folder = cache_folder() / "kernels" / kernel_sources_digest()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise RefusedError(f"{folder}: is not writable; let FSCOMPRESS_CACHE name another folder")
+    return folder
+
+
 @cache
 def kernel_cache() -> Path:
     """The folder for compiled kernels; where the user's cache folder cannot be written, one for this process alone.
@@ -42,10 +51,7 @@ def kernel_cache() -> Path:
     Never a folder of a known name that all users can write: numba's cache is trusted code.
     """
     with suppress(OSError, RefusedError):
-        folder = cache_folder() / "kernels" / kernel_sources_digest()
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
+        return lasting_cache()
     own = tempfile.mkdtemp(prefix="fscompress-kernels-")
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     return Path(own)
@@ -60,6 +66,8 @@ def kernels_are_cold() -> bool:
     """True if no compiled kernel is cached yet, so that the first use will take some seconds."""
     return not cached_kernels()
 
+
+not_kept: list[str] = []  # why, of each kernel that this process has compiled and could not write to the cache
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
 
@@ -118,7 +126,9 @@ def _forgive(kept: Any) -> None:
             return None
 
     def save_overload(*arguments: Any) -> None:
-        with suppress(OSError):
+        try:
             save(*arguments)
+        except OSError as error:
+            not_kept.append(error.strerror or str(error))
 
     kept.load_overload, kept.save_overload = load_overload, save_overload

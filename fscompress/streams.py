@@ -9,6 +9,8 @@ import errno
 import io
 import os
 import selectors
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 CHUNK = 1 << 20  # read at a time: a length that an input claims costs at most this much memory beyond what is there
@@ -58,6 +60,17 @@ def flush_all(target: BinaryIO) -> None:
             return target.flush()
         except BlockingIOError:
             _wait(target, selectors.EVENT_WRITE)
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Gives the system's errors of reading and writing, which know a descriptor alone, the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = name
+        raise
 
 
 def _read(source: BinaryIO, n: int) -> bytes:

@@ -49,6 +49,13 @@ def test_environment_variables_are_documented() -> None:
     assert names == set(re.findall(r"`(FSCOMPRESS_[A-Z]+)`", read("docs/CLI.md")))
 
 
+def test_readme_and_package_name_the_same_systems() -> None:
+    named = re.findall(r'"Operating System :: (?:.* :: )?(.*)"', read("pyproject.toml"))
+    sentence = re.search(r"runs on (.*);", read("README.md"))
+    assert sentence
+    assert sorted(named) == sorted(name.replace("macOS", "MacOS") for name in sentence[1].split(" and "))
+
+
 def test_overview_lists_the_commands_that_exist() -> None:
     context = group.make_context("fscompress", ["list"], resilient_parsing=True)
     for name, (_, line) in COMMANDS.items():

@@ -172,6 +172,30 @@ def test_open_descriptors_are_written_as_they_are(tmp_path: Path, name: str, kin
     os.close(reading)
 
 
+@pytest.mark.parametrize("size", [1, 1 << 20])
+@pytest.mark.parametrize("kind", ["a file", "/dev/full", "an error of fsync"])
+def test_errors_of_writing_name_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, size: int
+) -> None:
+    """Those of writing, of what is written when it is closed, and of bringing it to the disk; no others."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    name = kind if kind == "/dev/full" else str(tmp_path / "out")
+    if kind == "an error of fsync":
+        monkeypatch.setattr(os, "fsync", full)
+    elif kind == "a file":
+        monkeypatch.setattr(files, "write_all", full)
+    with pytest.raises(OSError, match="No space left") as caught, open_output(name) as output:
+        output.write(bytes(size))
+    assert caught.value.filename == name
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OSError, match="of the input") as caught, open_output(name) as output:
+        raise OSError(errno.EIO, "of the input")
+    assert caught.value.filename is None
+
+
 def test_a_link_to_nothing_exists(tmp_path: Path) -> None:
     link, behind = tmp_path / "link", tmp_path / "behind"
     link.symlink_to(behind)

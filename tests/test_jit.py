@@ -41,7 +41,13 @@ def test_an_unwritable_cache_gives_a_private_folder_each_time_and_no_litter(tmp_
     assert not second.exists()
 
 
-SMALL = "from fscompress.jit import kernel\n@kernel\ndef more(x):\n    return x + 1\nprint(more(1), more(1.5))"
+SMALL = """
+from fscompress.jit import kernel, not_kept
+@kernel
+def more(x):
+    return x + 1
+print(more(1), more(1.5), *not_kept)
+"""
 
 
 def run_small(folder: Path, *before: str) -> str:
@@ -86,7 +92,7 @@ def test_kernels_run_where_numba_does_not_compile(tmp_path: Path) -> None:
 
 def test_no_room_for_the_cache_is_no_failure(tmp_path: Path) -> None:
     limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]
-    assert run_small(tmp_path, *limited) == "2 2.5\n"
+    assert run_small(tmp_path, *limited) == "2 2.5 File too large File too large\n"
     assert small_cache(tmp_path, ".nbc") == []
     assert run_small(tmp_path) == "2 2.5\n"
 

@@ -5,7 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from fscompress import jit
+from fscompress.cli.app import group
 from fscompress.levels import LEVELS
 from tests.conftest import Program, child_environment
 from tests.helpers import OTHER, noise, text
@@ -20,6 +23,29 @@ def test_a_second_time_there_is_nothing_to_do(program: Program) -> None:
     assert time.monotonic() - began < 10
     assert (result.returncode, result.stdout) == (0, b"")
     assert re.fullmatch(rb"\d+ kernels: nothing to do \(.*\)\n", result.stderr)
+
+
+def test_a_cache_that_cannot_be_written_is_said_before_the_work(program: Program) -> None:
+    Path("file").write_bytes(b"no folder")
+    result = program("warmup", env=child_environment() | {"FSCOMPRESS_CACHE": "file"})
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert re.fullmatch(rb"fscompress: file/kernels.*: not a directory\n", result.stderr)
+
+
+def test_a_cache_that_only_reads_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # the superuser may write wherever the disk lets anybody
+    result = CliRunner().invoke(group, ["warmup"])
+    assert result.exit_code == 1
+    assert "is not writable; let FSCOMPRESS_CACHE name another folder" in result.stderr
+
+
+def test_kernels_that_there_is_no_room_for_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That they are counted: ``test_jit.py``."""
+    monkeypatch.setattr(jit, "not_kept", [])
+    monkeypatch.setattr("fscompress.warmup.compile_kernels", lambda _: jit.not_kept.extend(["No space left"] * 2))
+    result = CliRunner().invoke(group, ["warmup"])
+    assert result.exit_code == 1
+    assert result.stderr == f"fscompress: {jit.kernel_cache()}: 2 kernels cannot be kept (No space left)\n"
 
 
 @pytest.mark.slow

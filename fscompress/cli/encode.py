@@ -53,6 +53,7 @@ def encode(
     """
     jobs = encode_jobs(words, Destination(output, to_stdout))
     names = names or (store.DEFAULT,)
+    memory = settings.memory() if remove else settings.DEFAULT_MEMORY  # of verifying: a bad setting is refused first
 
     @cache
     def models() -> "list[IntegerModel]":
@@ -63,15 +64,20 @@ def encode(
         return read_joined(store.find_model(names[at]))
 
     with cluster(scheduler, read) as executor:
-        convert, verify = _directions(models, level, engine, threads or settings.threads(engine), executor)
+        convert, verify = _directions(models, level, engine, threads or settings.threads(engine), memory, executor)
         several = executor.map_streams if executor else None
         run_jobs(jobs, Transfer(convert, True, force, remove, verify, several), console)
 
 
 def _directions(
-    models: "Callable[[], list[IntegerModel]]", level: str, engine: str, threads: int, executor: "Executor | None"
+    models: "Callable[[], list[IntegerModel]]",
+    level: str,
+    engine: str,
+    threads: int,
+    memory: int,
+    executor: "Executor | None",
 ) -> tuple[Convert, Convert]:
-    """Encoding, and decoding of what was encoded."""
+    """Encoding, and decoding, in so much memory, of what was encoded."""
 
     def find(model_id: bytes, _name: str) -> "IntegerModel":
         return next(model for model in models() if model.id.startswith(model_id))
@@ -84,8 +90,6 @@ def _directions(
     def verify(source: BinaryIO, sink: BinaryIO, progress: Progress) -> "CodingStats":
         from fscompress.codec import CodingOptions, decode_stream
 
-        return decode_stream(
-            source, sink, find, CodingOptions(engine, threads, memory=settings.memory()), progress, executor
-        )
+        return decode_stream(source, sink, find, CodingOptions(engine, threads, memory=memory), progress, executor)
 
     return convert, verify

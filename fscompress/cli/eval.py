@@ -11,10 +11,11 @@ import click
 from fscompress import store
 from fscompress.cli.console import Console, about
 from fscompress.cli.options import engine_option, json_option, talks
+from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
 from fscompress.errors import RefusedError
-from fscompress.files import open_input
+from fscompress.files import open_input, require_stdout
 from fscompress.lanes import EVALUATION_LANES
 from fscompress.streams import read_all
 
@@ -42,6 +43,7 @@ def evaluate(
     Every lane starts from the model's initial state: many are fast, and one shows what levels normal and best get of
     the network on a text of up to 2 MiB. An ensemble predicts with the mean of its members' probabilities.
     """
+    require_stdout()
     paths = [store.find_model(name) for name in names or (store.DEFAULT,)]
     if len(paths) > 1:
         _require_checkpoints(paths)
@@ -70,9 +72,9 @@ def evaluate(
         each(files, work, console, shown)
     finally:
         if as_json:
-            click.echo(json.dumps(results, indent=2))
+            show(json.dumps(results, indent=2))
         elif results:
-            click.echo(table(["bpc", "arithmetic", "bytes", "file"], [_row(result) for result in results], left={1, 3}))
+            show(table(["bpc", "arithmetic", "bytes", "file"], [_row(result) for result in results], left={1, 3}))
 
 
 def _row(result: dict[str, Any]) -> list[str]:

@@ -9,9 +9,10 @@ import click
 from fscompress import parts
 from fscompress.cli.console import Console
 from fscompress.cli.options import talks
+from fscompress.cli.results import show
 from fscompress.container.layout import NAME as NAME_PATTERN
 from fscompress.errors import RefusedError
-from fscompress.files import check_output, open_output, require_file
+from fscompress.files import check_output, open_output, require_file, require_stdout
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -87,6 +88,7 @@ def export(
 
 def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console: Console) -> float:
     """Prints both results and their difference; returns that of the integer model."""
+    require_stdout()
     import numpy as np
 
     from fscompress.engine.evaluation import integer_bits_per_byte
@@ -102,5 +104,5 @@ def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console
     network = load_float_model(read_checkpoint(checkpoint))
     exact = float_bits_per_byte([network], np.frombuffer(data, np.uint8), primer=primer)
     rounded = integer_bits_per_byte(parse_model(model), data)
-    click.echo(f"float    {exact:.4f} bpc\ninteger  {rounded:.4f} bpc\ncost    {rounded - exact:+.4f} bpc")
+    show(f"float    {exact:.4f} bpc\ninteger  {rounded:.4f} bpc\ncost    {rounded - exact:+.4f} bpc")
     return rounded

@@ -8,11 +8,12 @@ import click
 
 from fscompress.cli.console import Console, about
 from fscompress.cli.options import json_option, talks
+from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each, shown
 from fscompress.container import BlockInfo, End, Header, ModelRecord, skim
 from fscompress.container.layout import END
-from fscompress.files import open_input
+from fscompress.files import open_input, require_stdout
 
 
 @dataclass
@@ -84,6 +85,7 @@ def list_files(files: tuple[str, ...], as_json: bool, console: Console) -> None:
 
     Only structure is checked; test checks the contents.
     """
+    require_stdout()
     found: list[tuple[str, Contents]] = []
 
     def read(name: str) -> None:
@@ -93,7 +95,7 @@ def list_files(files: tuple[str, ...], as_json: bool, console: Console) -> None:
         each(files, read, console, shown)
     finally:
         if as_json:
-            click.echo(json.dumps([contents.as_json(name) for name, contents in found], indent=2))
+            show(json.dumps([contents.as_json(name) for name, contents in found], indent=2))
         elif found:
             titles = ["plain", "coded", "bpc", "blocks", "models", "file"]
-            click.echo(table(titles, [contents.as_row(name) for name, contents in found], left={4, 5}))
+            show(table(titles, [contents.as_row(name) for name, contents in found], left={4, 5}))

@@ -11,11 +11,12 @@ import click
 from fscompress import parts, store
 from fscompress.cli.console import Console
 from fscompress.cli.options import json_option, talks
+from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.transfer import each
 from fscompress.container import MODEL_ID_BYTES
 from fscompress.errors import EngineError, ModelFileError, RefusedError
-from fscompress.files import open_output
+from fscompress.files import open_output, require_stdout
 
 if TYPE_CHECKING:
     from fscompress.engine import IntegerModel
@@ -48,13 +49,15 @@ def models(
     if join:
         _join(store.find_model(wanted[0]), output, force, console)
         return
+    if not verify:
+        require_stdout()
     found: Sequence[str | Path] = wanted or [model.path for model in store.installed()]
     if not found:
         console.notice("no models installed; searched: " + ", ".join(map(str, store.folders())))
     if verify:
         each(found, lambda model: _verify(_path(model), console), console, str)
     else:
-        _show([_look(_path(model)) for model in found], as_json, console)
+        _show(found, as_json, console)
 
 
 def _path(model: str | Path) -> Path:
@@ -108,16 +111,26 @@ def _look(path: Path) -> _Found:
     return _Found(path, model.id.hex(), *sizes, n_weights=store.count_weights(shapes), metadata=metadata)
 
 
-def _show(found: list[_Found], as_json: bool, console: Console) -> None:
-    if as_json:
-        click.echo(json.dumps([model.as_json() for model in found], indent=2))
-    elif found:
-        titles = ["name", "id", "weights", "bytes", "parts", "whole", "description"]
-        click.echo(table(titles, [model.as_row() for model in found], left={0, 1, 6}))
-    for model in found:
-        if model.trouble:
-            console.notice(model.trouble)
-        console.detail(f"{model.name}: {model.path}")
+def _show(models: Sequence[str | Path], as_json: bool, console: Console) -> None:
+    """Lists what is there; a model that is not whole is an error where it was asked for, and else a notice."""
+    found: list[_Found] = []
+
+    def look(model: str | Path) -> str:
+        found.append(_look(_path(model)))
+        if found[-1].trouble and isinstance(model, str):
+            raise ModelFileError(found[-1].trouble)
+        if found[-1].trouble:
+            console.notice(found[-1].trouble)
+        return f"{found[-1].name}: {found[-1].path}"
+
+    try:
+        each(models, look, console, str)
+    finally:
+        if as_json:
+            show(json.dumps([model.as_json() for model in found], indent=2))
+        elif found:
+            titles = ["name", "id", "weights", "bytes", "parts", "whole", "description"]
+            show(table(titles, [model.as_row() for model in found], left={0, 1, 6}))
 
 
 def _verify(path: Path, console: Console) -> None:

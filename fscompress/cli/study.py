@@ -8,9 +8,11 @@ import click
 
 from fscompress.cli.console import Console
 from fscompress.cli.options import talks
+from fscompress.cli.results import show
 from fscompress.cli.tables import table
 from fscompress.cli.train import DEVICES, fit_to_the_end
 from fscompress.corpora import open_corpus
+from fscompress.files import STANDARD, check_output, open_output, require_stdout
 from fscompress.study.settings import SETTINGS
 
 STUDIES = ("comparison", "gradients", "dynamics", "positions", "cells", "size", "fastgrnn")
@@ -25,6 +27,7 @@ STUDIES = ("comparison", "gradients", "dynamics", "positions", "cells", "size", 
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of results and runs [default: study/CORPUS-SETTING]."
 )
+@click.option("-f", "--force", is_flag=True, help="Overwrite NAME.csv and NAME.svg.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: CUDA where there is one.")
 @talks
 def study(
@@ -34,6 +37,7 @@ def study(
     steps: int | None,
     data: Path | None,
     out: Path | None,
+    force: bool,
     device: str,
     console: Console,
 ) -> None:
@@ -45,15 +49,19 @@ def study(
 
     A model that the folder holds already is not trained again; an interrupted run is gone on with.
     """
+    require_stdout()
     setting = SETTINGS["paper" if paper else "small"]
     folder = out or Path("study") / f"{Path(corpus_name).name}-{setting.name}"
     from fscompress.bench.plot import check
     from fscompress.study.plot import draw
     from fscompress.study.runs import Runs
 
-    picture = folder / f"{name}.svg"
+    figures, picture = folder / f"{name}.csv", folder / f"{name}.svg"
     check(str(picture))
     corpus = open_corpus(corpus_name, data)
+    folder.mkdir(parents=True, exist_ok=True)
+    for target in (figures, picture):
+        check_output(str(target), STANDARD, force, binary=False)
 
     def fit(trainer: Any) -> None:
         run = trainer.options.out
@@ -62,10 +70,10 @@ def study(
 
     runs = Runs(setting, corpus, folder / "runs", fit, steps, device)
     outcome = getattr(importlib.import_module(f"fscompress.study.{name}"), name)(runs)
-    folder.mkdir(parents=True, exist_ok=True)
-    picture.with_suffix(".csv").write_text(outcome.csv(), encoding="utf-8")
-    picture.write_bytes(draw(outcome.picture))
-    click.echo(table(outcome.titles, outcome.rows, left={0}))
+    show(table(outcome.titles, outcome.rows, left={0}))
     for remark in outcome.remarks:
-        click.echo(remark)
-    console.notice(f"{picture.with_suffix('.csv')} and {picture} written")
+        show(remark)
+    for target, content in ((figures, outcome.csv().encode()), (picture, draw(outcome.picture))):
+        with open_output(str(target), force=force) as output:
+            output.write(content)
+    console.notice(f"{figures} and {picture} written")

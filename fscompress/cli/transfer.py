@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 Item = TypeVar("Item")
-Report = str | FscompressError | OSError | None  # figures, or what went wrong
+Report = str | FscompressError | OSError | MemoryError | None  # figures, or what went wrong
 Convert = Callable[[BinaryIO, BinaryIO, Progress], "CodingStats"]
 MapStreams = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
@@ -70,7 +70,7 @@ def each(
             return item, work(item)
         except BrokenPipeError:
             raise
-        except (FscompressError, OSError) as error:
+        except (FscompressError, OSError, MemoryError) as error:  # what one input lacks memory for, another may not
             return item, error
 
     worst = 0
@@ -115,7 +115,7 @@ def _run(job: Job, transfer: Transfer, console: Console) -> str:
             with console.bar(total, shown(job.source)) as progress, about(shown(job.source)):
                 stats = transfer.convert(source, output.file, progress)
             if transfer.remove and before and output.written:
-                _verify(output, transfer, stats.n_plain, console)
+                _verify(output, job, transfer, stats.n_plain, console)
     if transfer.remove and before and output.written:
         remove_input(job.source, before)
     if transfer.judge:
@@ -127,14 +127,14 @@ def _subject(job: Job) -> str:
     return f"{shown(job.source)} -> {shown(job.target or STANDARD, 'stdout')}"
 
 
-def _verify(output: Output, transfer: Transfer, total: int, console: Console) -> None:
+def _verify(output: Output, job: Job, transfer: Transfer, total: int, console: Console) -> None:
     output.file.flush()
     if transfer.verify and output.written:
         with (
             output.written.open("rb") as again,
             open(os.devnull, "wb") as sink,
             console.bar(total, "verifying") as progress,
-            about(f"{output.written}: not verified"),
+            about(f"{shown(job.source)}: not verified"),
         ):
             transfer.verify(again, sink, progress)
 

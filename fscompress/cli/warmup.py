@@ -7,6 +7,7 @@ import click
 from fscompress import store
 from fscompress.cli.console import Console
 from fscompress.cli.options import talks
+from fscompress.errors import RefusedError
 
 
 @click.command()
@@ -20,9 +21,12 @@ def warmup(console: Console) -> None:
     from fscompress import jit
     from fscompress.warmup import compile_kernels
 
+    jit.lasting_cache()  # a private one would be in vain
     before, began = jit.cached_kernels(), time.monotonic()
     compile_kernels(store.load())
     after = jit.cached_kernels()
+    if jit.not_kept:
+        raise RefusedError(f"{jit.kernel_cache()}: {len(jit.not_kept)} kernels cannot be kept ({jit.not_kept[0]})")
     n_new, seconds = len(after - before), time.monotonic() - began
     done = f"{n_new} compiled in {seconds:.1f} s" if n_new else "nothing to do"
     console.notice(f"{len(after)} kernels: {done} ({jit.kernel_cache()})")

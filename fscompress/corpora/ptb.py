@@ -6,11 +6,12 @@ the 5.0M, 393k and 442k characters of the literature.
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 from fscompress.errors import CorpusError
+from fscompress.files import replacing
 from fscompress.settings import cache_folder
+from fscompress.streams import naming
 
 PARTS = ("train", "valid", "test")
 NAMES = ("ptb.{}.txt", "ptb.char.{}.txt")  # word form, character form
@@ -53,9 +54,8 @@ def _converted(path: Path) -> Path:
         if target.is_file() and target.stat().st_size == len(text):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_suffix(f".{os.getpid()}.part")
-        temporary.write_bytes(text)
-        temporary.replace(target)
+        with naming(str(target)), replacing(target) as temporary:
+            temporary.write_bytes(text)
     except OSError as error:
         raise CorpusError(f"{error.filename or path}: cannot be read or written ({error.strerror})") from error
     return target

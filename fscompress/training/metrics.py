@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fscompress.files import replacing
+from fscompress.streams import naming
 
 METRICS = "metrics.jsonl"
 
@@ -29,7 +30,7 @@ class Report:
 def append_metrics(folder: Path, report: Report) -> None:
     """Adds a line to the metrics of the run in ``folder``, which need not exist."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / METRICS).open("a", encoding="utf-8") as file:
+    with naming(str(folder / METRICS)), (folder / METRICS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(vars(report)) + "\n")
 
 
@@ -39,7 +40,7 @@ def forget_metrics_after(folder: Path, step: int) -> None:
     if metrics.exists():
         lines = metrics.read_text("utf-8", errors="replace").splitlines(keepends=True)
         kept = [line for line in lines if _step_told(line) <= step]
-        with replacing(metrics) as temporary:
+        with naming(str(metrics)), replacing(metrics) as temporary:
             temporary.write_text("".join(kept), "utf-8")
 
 

@@ -150,6 +150,29 @@ def test_study_writes_a_table_and_a_picture(name: str, studied: list[str], monke
     assert (folder / f"{name}.svg").read_bytes().startswith(b"<?xml")
 
 
+def test_study_prints_before_it_writes_and_overwrites_nothing(
+    studied: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "small", TINY)
+    figures, picture = (Path(studied[-1]) / f"gradients.{suffix}" for suffix in ("csv", "svg"))
+    picture.parent.mkdir(exist_ok=True)
+    figures.unlink(missing_ok=True)
+    picture.write_bytes(b"mine")
+    result = run("study", "gradients", *studied)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"fscompress: {picture}: exists already; -f overwrites it\n"
+    figures.symlink_to("/dev/full")
+    result = run("study", "-f", "-q", "gradients", *studied)
+    assert (result.exit_code, result.stderr) == (1, f"fscompress: {figures}: no space left on device\n")
+    assert len(result.stdout.splitlines()) > 1
+    assert picture.read_bytes() == b"mine"
+    figures.unlink()
+    assert run("study", "-f", "gradients", *studied).exit_code == 0
+    assert picture.read_bytes() != b"mine"
+    picture.unlink()
+    figures.unlink()
+
+
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Words of studies that share their runs."""

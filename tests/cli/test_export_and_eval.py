@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from fscompress.model.config import ModelConfig
 from fscompress.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fscompress.training.config import TrainConfig
 from fscompress.training.evaluation import float_bits_per_byte
-from tests.conftest import ROOT
+from tests.conftest import ROOT, child_environment
 
 TEXT = (ROOT / "fscompress" / "cli" / "app.py").read_bytes() * 2
 
@@ -64,6 +66,14 @@ def test_export_measures_what_rounding_costs(installed: Path) -> None:
     assert run("encode", "--model", "./mine.safetensors", "valid.txt", "a.fsc").exit_code == 0
     assert run("decode", "--model", "./mine.safetensors", "a.fsc", "a.txt").exit_code == 0
     assert Path("a.txt").read_bytes() == TEXT
+
+
+def test_export_measures_nothing_for_a_closed_stdout() -> None:
+    words = [sys.executable, "-m", "fscompress", "export", "ckpt.safetensors", "m.safetensors", "--valid", "valid.txt"]
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *words]
+    result = subprocess.run(command, capture_output=True, env=child_environment(), check=False)
+    assert (result.returncode, result.stderr) == (1, b"fscompress: stdout: is closed; name a file\n")
+    assert not Path("m.safetensors").exists()
 
 
 def test_export_writes_masters_and_overwrites_nothing() -> None:

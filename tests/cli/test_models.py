@@ -117,6 +117,24 @@ def test_one_model_that_cannot_be_read_stops_nothing(split: Path) -> None:
         assert len(result.stderr.splitlines()) == 2
 
 
+def test_every_model_that_is_asked_for_is_tried(split: Path, tiny_model: Path) -> None:
+    (split / "good.safetensors").write_bytes(tiny_model.read_bytes())
+    cut(split)
+    for words, code, shown in (
+        (["nobody", "good"], 4, {"good": True}),
+        (["default", "good"], 3, {"default": False, "good": True}),
+        (["default"], 3, {"default": False}),
+    ):
+        result = run("models", *words)
+        assert result.exit_code == code
+        assert len(result.stderr.splitlines()) == 1
+        assert result.stderr.startswith("fscompress: ")
+        assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == list(shown)
+        result = run("models", "--json", *words)
+        assert result.exit_code == code
+        assert {model["name"]: model["whole"] for model in json.loads(result.stdout)} == shown
+
+
 def test_verify_says_intact(split: Path, tiny_model: Path) -> None:
     (split / "one.safetensors").write_bytes(tiny_model.read_bytes())
     result = run("models", "--verify")

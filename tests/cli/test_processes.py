@@ -53,6 +53,11 @@ def test_no_compressed_data_on_a_terminal(program: Program) -> None:
             result = program(*words, capture_output=False, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
             assert result.returncode == 1
             assert b"not written to a terminal" in result.stderr
+        for name in ("/dev/stdout", f"/proc/self/fd/{theirs}", os.ttyname(theirs)):
+            words = ["encode", "a.txt", "-o", name]
+            result = program(*words, capture_output=False, stdout=theirs, stderr=subprocess.PIPE, pass_fds=[theirs])
+            assert result.returncode == 1
+            assert f"{name}: compressed data is not written to a terminal".encode() in result.stderr
         result = program("decode", capture_output=False, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
         assert result.returncode == 1
         assert b"not read from a terminal" in result.stderr
@@ -74,7 +79,8 @@ def test_bar_only_on_a_terminal(program: Program) -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    "words", [["encode", "-c", "a.txt"], ["list", "a.txt.fsc"], ["models"], ["--help"], ["list", "--help"]]
+    "words",
+    [["encode", "-c", "a.txt"], ["list", "a.txt.fsc"], ["models"], ["eval", "a.txt"], ["--help"], ["list", "--help"]],
 )
 def test_a_full_disk_behind_stdout_is_one_line(program: Program, words: list[str], unbuffered: str) -> None:
     Path("a.txt").write_bytes(TEXT)
@@ -83,8 +89,9 @@ def test_a_full_disk_behind_stdout_is_one_line(program: Program, words: list[str
     with open("/dev/full", "wb") as full:
         result = program(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE, env=env)
     assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
-    assert b"no space left on device" in result.stderr
+    [line] = result.stderr.splitlines()
+    assert line.endswith(b"no space left on device")
+    assert b"stdout: " in line or words == ["list", "--help"]
 
 
 def test_stdin_that_does_not_block_is_read_to_its_end() -> None:
@@ -163,13 +170,25 @@ def test_full_disk_is_one_line(program: Program) -> None:
         assert b"no space left" in result.stderr
 
 
-def test_closed_stdin_and_stdout(program: Program) -> None:
+@pytest.mark.parametrize(
+    "words",
+    ["encode <&-", "encode -c a.txt >&-", "list a.txt.fsc >&-", "models --json >&-", "eval a.txt >&-",
+     "study cells a.txt >&-"],
+)  # fmt: skip
+def test_closed_stdin_and_stdout(program: Program, words: str) -> None:
     Path("a.txt").write_bytes(TEXT)
-    closed = f"exec {sys.executable} -m fscompress encode"
-    for command, stream in ((f"{closed} <&-", b"stdin"), (f"{closed} -c a.txt >&-", b"stdout")):
-        result = subprocess.run(["sh", "-c", command], capture_output=True, env=child_environment(), check=False)
-        assert result.returncode == 1
-        assert stream + b": is closed" in result.stderr
+    assert program("encode", "a.txt").returncode == 0
+    command = f"exec {sys.executable} -m fscompress {words}"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, env=child_environment(), check=False)
+    stream = "stdin" if "<" in words else "stdout"
+    assert (result.returncode, result.stderr.decode()) == (1, f"fscompress: {stream}: is closed; name a file\n")
+
+
+def test_what_prints_nothing_needs_no_stdout(program: Program) -> None:
+    command = f"exec {sys.executable} -m fscompress models --verify default >&-"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, env=child_environment(), check=False)
+    assert result.returncode == 0
+    assert b": intact" in result.stderr
 
 
 def test_version_names_the_format(program: Program) -> None:

@@ -1,5 +1,7 @@
 """Penn Treebank: either form of the files gives the same text, mapped from the cache folder."""
 
+import resource
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,3 +61,19 @@ def test_cache_that_cannot_be_written_is_one_line(tmp_path, cache):
     cache.write_bytes(b"a file where the folder should be")
     with pytest.raises(CorpusError, match="cannot be read or written"):
         open_corpus("ptb", data=tmp_path)
+
+
+def test_a_full_disk_leaves_nothing_and_names_the_file_in_the_cache(tmp_path, cache):
+    texts = {part: tmp_path / f"ptb.{part}.txt" for part in ptb.PARTS}
+    for path in texts.values():
+        path.write_bytes(word_form(SENTENCES))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, limits[1]))
+    try:
+        with pytest.raises(CorpusError) as caught:
+            open_corpus("ptb", data=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(caught.value).startswith(f"{cache / 'ptb' / 'ptb.train.'}")
+    assert "cannot be read or written (File too large)" in str(caught.value)
+    assert list((cache / "ptb").iterdir()) == []
