@@ -2,7 +2,7 @@
 
 So its peak memory is its own, its crash or its time limit is a failed row, and nothing that one compressor has loaded
 helps another.  The process reads a ``Task`` from stdin as JSON and writes a ``Row`` to stdout; it runs as
-``python -m fscompress.bench.worker``.
+``python -P -m fscompress.bench.worker``, so that nothing is imported from the working folder.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from fscompress.bench.compressors import LIBRARIES, Compressor, fscompress
 from fscompress.bench.launch import KIB
 from fscompress.bench.measure import Row, failed, measure
 from fscompress.errors import BaselineError
+from fscompress.settings import child_environment
 
 STATUS = Path("/proc/self/status")
 
@@ -58,9 +59,10 @@ def measure_apart(task: Task, file: str, path: Path, runs: int | None, timeout: 
         timeout: seconds for all of it, the start of the process included.
     """
     given = {"task": dataclasses.asdict(task), "file": file, "path": str(path), "runs": runs}
-    command = [sys.executable, "-m", "fscompress.bench.worker"]
+    command = [sys.executable, "-P", "-m", "fscompress.bench.worker"]
     try:
-        return Row(**json.loads(run(command, Deadline(timeout), json.dumps(given).encode())))
+        said = run(command, Deadline(timeout), json.dumps(given).encode(), environment=child_environment())
+        return Row(**json.loads(said))
     except BaselineError as error:
         return failed(task.label, file, path.stat().st_size, str(error))
 

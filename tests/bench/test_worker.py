@@ -44,6 +44,14 @@ def test_time_limit(text: Path) -> None:
     assert measure_apart(Task("gzip -9", "gzip"), "a", text, 1, 0.001).failure == "took more than 0.001 s"
 
 
+def test_nothing_is_imported_from_the_working_folder(here: Path) -> None:
+    for name in ("statistics", "json", "fscompress"):
+        Path(f"{name}.py").write_text("open('executed', 'w')")
+    Path("a.txt").write_bytes(TEXT)
+    assert measure_apart(Task("gzip -9", "gzip"), "a", Path("a.txt"), 1, 300.0).failure == ""
+    assert not Path("executed").exists()
+
+
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
 def test_libraries_come_back(library: Library) -> None:
     pytest.importorskip(library.module)
