@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from fscompress.bench.published import N_PLAIN, PTB_TEST, TEST, WHOLE
 from fscompress.bench.sample import sample_text
 from fscompress.errors import CorpusError, RefusedError
-from fscompress.files import files_below
+from fscompress.files import files_below, printable
 from fscompress.settings import cache_folder
 
 SAMPLE = "sample"
@@ -25,7 +25,10 @@ Download = Callable[[str, int, int], None]  # (what, bytes done, bytes in all), 
 
 @dataclass(frozen=True)
 class Input:
-    """A file; ``corpus`` is its name in ``published.py`` if it is one that others have published figures for."""
+    """A file; ``corpus`` is its name in ``published.py`` if it is one that others have published figures for.
+
+    ``name`` can be written anywhere; that of the file itself, which ``path`` has, may be no text.
+    """
 
     name: str
     path: Path
@@ -113,7 +116,7 @@ def _file(name: str, path: Path, corpus: str = "") -> Input:
         raise RefusedError(f"{name}: is empty; there is nothing to measure")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Input(name, path, n_bytes, digest, corpus or _whole_corpus(path, n_bytes))
+    return Input(printable(name), path, n_bytes, digest, corpus or _whole_corpus(path, n_bytes))
 
 
 def _whole_corpus(path: Path, n_bytes: int) -> str:

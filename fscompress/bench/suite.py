@@ -11,6 +11,7 @@ from fscompress.bench.measure import Row
 from fscompress.bench.programs import PROGRAMS, Program
 from fscompress.bench.worker import Task, measure_apart
 from fscompress.container import MODEL_ID_BYTES
+from fscompress.files import printable
 from fscompress.store import Installed
 
 OURS = "fscompress"
@@ -53,7 +54,7 @@ def ours(models: Sequence[Installed], levels: Sequence[str], engine: str, thread
     for model in models:
         name = model.name if names.count(model.name) == 1 else f"{model.name} {model.id.hex()[: 2 * MODEL_ID_BYTES]}"
         for level in levels:
-            label = f"{OURS} {level} ({name})"
+            label = printable(f"{OURS} {level} ({name})")
             task = Task(label, "", str(model.path), model.n_bytes, level, engine, threads)
             subjects.append(Subject(OURS, __version__, task))
     return subjects

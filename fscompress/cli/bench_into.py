@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fscompress.errors import RefusedError
-from fscompress.files import open_output
+from fscompress.files import open_output, printable
 
 WORDS = "fscompress.words"  # key of the command's words in the context
 BEGIN, END = "<!-- fscompress bench", "<!-- end -->"
@@ -39,7 +39,7 @@ def write_into(target: str, name: str, markdown: str | None) -> None:
     before, block, after = _around(path, begin)
     if markdown is None:
         return
-    command = shlex.join(["fscompress", "bench", *click.get_current_context().meta[WORDS]])
+    command = printable(shlex.join(["fscompress", "bench", *click.get_current_context().meta[WORDS]]))
     text = f"{begin}\n\n```sh\n{command}\n```\n\n{markdown.rstrip()}\n\n{END}"
     if block.startswith("\r\n"):
         text = text.replace("\n", "\r\n")

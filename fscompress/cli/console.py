@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import click
 
 from fscompress.errors import EXIT_REFUSED, FscompressError
+from fscompress.files import printable
 
 NAME = "fscompress"
 
@@ -80,16 +81,6 @@ def _say(text: str) -> None:
     """A line on stderr; work goes on where nobody can hear: its disk is full, or the terminal is closed."""
     with suppress(OSError):
         click.echo(printable(text), err=True)
-
-
-def printable(text: str) -> str:
-    """``text`` as one line that does nothing to a terminal: names of files may hold line ends and escapes."""
-    return "".join(c if c.isprintable() or _is_undecoded(c) else repr(c)[1:-1] for c in text)
-
-
-def _is_undecoded(character: str) -> bool:
-    """A byte of a name that is no text, for which streams have their own form."""
-    return 0xDC80 <= ord(character) <= 0xDCFF
 
 
 def _hidden(_n_bytes: int) -> None:

@@ -1,6 +1,7 @@
 """Benchmark rows count only what came back; published records are marked as such."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -99,6 +100,39 @@ def test_forms(here: Path) -> None:
     assert invoke(*words).stdout.splitlines()[-1].split()[-1] == "yes"
     assert "| gzip -9 |" in invoke(*words, "--markdown").stdout
     assert invoke(*words, "--csv").stdout.count("measured,a.txt,") == 2
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "markdown"])
+def test_names_that_are_no_text(form: str, installed: Path, here: Path) -> None:
+    """stdout is as strict here as where the locale is a common one."""
+    odd, model = os.fsdecode(b"\xff\n.txt"), installed / os.fsdecode(b"\xfe.safetensors")
+    Path(odd).write_bytes(TEXT)
+    model.write_bytes((installed / "default.safetensors").read_bytes())
+    Path("a.md").write_text("<!-- fscompress bench results --><!-- end -->")
+    words = ["--only", "fscompress", "--level", "fast", odd, "--model", str(model), "--into", "a.md"]
+    result = invoke(*words, *([] if form == "text" else [f"--{form}"]))
+    assert result.exit_code == 0, result.stderr
+    for name in (r"\udcff\n.txt", r"\udcfe"):
+        assert (json.dumps(name)[1:-1] if form == "json" else name) in result.stdout
+        assert name in Path("a.md").read_text()
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"\xff.txt"), r"$\nothing$.txt"])
+def test_names_that_are_no_title(installed: Path, here: Path, name: str) -> None:
+    pytest.importorskip("matplotlib")
+    Path(name).write_bytes(TEXT)
+    Path("b.txt").write_bytes(TEXT)
+    for words in (["--only", "gzip", name], ["--curve", "--level", "fast", name, "b.txt"]):
+        result = invoke(*words, "--plot", "a.svg", "-f")
+        assert result.exit_code == 0, result.stderr
+
+
+def test_two_names_that_are_no_text_stay_two(here: Path) -> None:
+    names = [os.fsdecode(name) for name in (b"\xff", b"\xfe")]
+    for name in names:
+        Path(name).write_bytes(TEXT)
+    report = json.loads(invoke("--only", "gzip", *names, "--json").stdout)
+    assert [row["file"] for row in report["measured"]] == [r"\udcff", r"\udcfe"]
 
 
 def test_plot(here: Path) -> None:

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from fscompress.cli.console import Console, about, describe
-from fscompress.cli.tables import table
+from fscompress.cli.tables import markdown_table, table
 from fscompress.errors import ChecksumError, DamagedError, ModelNotFoundError, RefusedError
 
 
@@ -59,4 +59,7 @@ def test_table() -> None:
 
 
 def test_names_of_any_bytes_in_a_table() -> None:
-    assert table(["file"], [["a\nb"], ["c\udcff"]], left={0}) == "file\na\\nb\nc\N{REPLACEMENT CHARACTER}"
+    rows = [["a\nb"], ["c\udcff"]]
+    assert table(["file"], rows, left={0}) == "file\na\\nb\nc\N{REPLACEMENT CHARACTER}"
+    lines = markdown_table(["file"], rows, left={0}).splitlines()
+    assert lines == ["| file |", "| --- |", r"| a\nb |", "| c\N{REPLACEMENT CHARACTER} |"]
