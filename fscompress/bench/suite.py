@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from fscompress import __version__
 from fscompress.bench.compressors import LIBRARIES
 from fscompress.bench.external import measure_program
+from fscompress.bench.inputs import Input
 from fscompress.bench.measure import Row
 from fscompress.bench.programs import PROGRAMS, Program
 from fscompress.bench.worker import Task, measure_apart
@@ -76,8 +76,9 @@ def baselines() -> tuple[list[Subject], list[str]]:
     return found, missing
 
 
-def measure_one(subject: Subject, file: str, path: Path, limits: Limits) -> Row:
-    """The subject on the file at ``path``; a failure is a row."""
+def measure_one(subject: Subject, each: Input, limits: Limits) -> Row:
+    """The subject on one input; a failure is a row."""
+    file = each.name, each.path, each.n_bytes
     if isinstance(subject.run, Task):
-        return measure_apart(subject.run, file, path, limits.runs, limits.timeout)
-    return measure_program(subject.run, file, path, limits.threads, limits.runs, limits.timeout)
+        return measure_apart(subject.run, *file, limits.runs, limits.timeout)
+    return measure_program(subject.run, *file, limits.threads, limits.runs, limits.timeout)

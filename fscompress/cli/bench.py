@@ -116,7 +116,7 @@ def _measure(
     try:
         for i, (each, subject) in enumerate(pairs, start=1):
             console.notice(f"[{i}/{len(pairs)}] {each.name}: {subject.label}")
-            rows.append(measure_one(subject, each.name, each.path, limits))
+            rows.append(measure_one(subject, each, limits))
             console.detail(f"    {_told(rows[-1])}")
     except KeyboardInterrupt:
         return rows, True
