@@ -11,12 +11,12 @@ from fscompress.bench import plot
 from fscompress.bench.inputs import Input
 from fscompress.bench.machine import this_machine
 from fscompress.bench.measure import Row
-from fscompress.bench.published import PUBLISHED
+from fscompress.bench.published import PUBLISHED as RECORDS
 from fscompress.bench.report import Report, as_csv, as_json, records_on
 from fscompress.bench.suite import OURS, Limits, Subject, baselines, measure_one, ours
 from fscompress.cli.bench_found import check_form, deliver
 from fscompress.cli.bench_into import RecordedCommand
-from fscompress.cli.bench_modes import mode_options, run_mode
+from fscompress.cli.bench_modes import PUBLISHED, mode_options, run_mode
 from fscompress.cli.bench_options import (
     Form,
     Request,
@@ -61,26 +61,25 @@ def bench(mode: str | None, **asked: Any) -> None:
     what is done is printed.
 
     One of --train, --ablation, --curve, --lanes, --scaling, --parts measures something else instead: see docs/BENCH.md.
+    An option that it does not read is wrong usage.
     """
     request = Request(engine_name=asked.pop("engine"), **asked)
-    if mode:
-        run_mode(mode, request)
-    elif request.choice.published:
+    if mode is None:
+        _compare(request)
+    elif mode == PUBLISHED:
         _print_published(request)
     else:
-        _compare(request)
+        run_mode(mode, request)
 
 
 def _print_published(request: Request) -> None:
-    if request.words or request.form.plot:
-        raise click.UsageError("--published measures nothing; leave FILE and --plot out")
-    check_form(request.form, BLOCK, drawable=False)
-    _deliver(Report(this_machine(), request.choice.limits, [], [], [], [], PUBLISHED), request.form)
+    check_form(request.form, BLOCK)
+    _deliver(Report(this_machine(), request.choice.limits, [], [], [], [], RECORDS), request.form)
 
 
 def _compare(request: Request) -> None:
     """Measures and prints; known obstacles are reported before hours of measuring and not after."""
-    check_form(request.form, BLOCK, drawable=True)
+    check_form(request.form, BLOCK)
     machine, limits = this_machine(), request.choice.limits
     subjects, missing = _subjects(request)
     with open_inputs(request) as inputs:

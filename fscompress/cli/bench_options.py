@@ -28,7 +28,6 @@ class Choice:
     only: tuple[str, ...]
     skip: tuple[str, ...]
     data: Path | None
-    published: bool
     limits: Limits
 
     def takes(self, name: str) -> bool:
@@ -132,7 +131,6 @@ def choice_options(command: Command) -> Command:
     @click.option("--only", metavar="NAME,NAME", default="", callback=_names, help=f"Of: {', '.join(NAMES)}.")
     @click.option("--skip", metavar="NAME,NAME", default="", callback=_names, help="All but these.")
     @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
-    @click.option("--published", is_flag=True, help="Print all published records, and measure nothing.")
     @click.option(
         "--timeout", type=POSITIVE, default=3600.0, show_default=True,
         help="Seconds for one compressor on one file, all its runs together.",
@@ -147,10 +145,10 @@ def choice_options(command: Command) -> Command:
     )  # fmt: skip
     @wraps(command)
     def with_choice(
-        only: tuple[str, ...], skip: tuple[str, ...], data: Path | None, published: bool, timeout: float,
+        only: tuple[str, ...], skip: tuple[str, ...], data: Path | None, timeout: float,
         runs: int | None, threads: int, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        return command(choice=Choice(only, skip, data, published, Limits(runs, timeout, threads)), **kwargs)
+        return command(choice=Choice(only, skip, data, Limits(runs, timeout, threads)), **kwargs)
 
     return with_choice
 

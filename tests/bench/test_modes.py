@@ -293,7 +293,7 @@ MODES = pytest.mark.parametrize(
 @MODES
 def test_command(installed: Path, here: Path, mode: str, titles: list[str], check: Callable[[Any], None]) -> None:
     Path("a.txt").write_bytes(text(600))
-    words = [f"--{mode}", "a.txt", "--sizes", "600,300"]
+    words = [f"--{mode}", "a.txt", *(["--sizes", "600,300"] if mode == "lanes" else [])]
     result = invoke(*words, "--json")
     assert result.exit_code == 0, result.stderr
     check(json.loads(result.stdout))
@@ -312,7 +312,7 @@ def test_command(installed: Path, here: Path, mode: str, titles: list[str], chec
         (["--ablation", "--lanes", "a.txt"], "--ablation and --lanes exclude each other"),
         (["--train", "--parts", "a.txt"], "--train and --parts exclude each other"),
         (["--parts"], "--parts needs a FILE"),
-        (["--parts", "--plot", "a.svg", "a.txt"], "--parts has no picture; leave --plot out"),
+        (["--parts", "--plot", "a.svg", "a.txt"], "--parts takes no --plot"),
         (["--ablation", "--level", "fast", "a.txt"], "level fast has not"),
         (["--lanes", "--sizes", "10,x", "a.txt"], "'10,x' is not a list of positive numbers"),
         (["--lanes", "--sizes", "0", "a.txt"], "'0' is not a list of positive numbers"),
