@@ -48,10 +48,11 @@ def opened(words: Sequence[str], data: Path | None, report: Download) -> Iterato
 
     Args:
         words: of ``NAMED``, files, and folders with all their files, each once; none: the sample and corpora there are.
+            A file or folder called like one of ``NAMED`` is taken as it is, unless ``data`` is given.
         data: folder in which corpora are looked for first.
         report: of a download, which only a word can bring about.
     Raises:
-        RefusedError: an empty file.  CorpusError: a corpus cannot be had.
+        RefusedError: an empty file, or none at all.  CorpusError: a corpus cannot be had.
     """
     with TemporaryDirectory(prefix="fscompress-bench-") as name:
         folder = Path(name)
@@ -77,15 +78,17 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 
 def _named(word: str, data: Path | None, folder: Path, report: Download) -> Iterator[Input]:
     path = Path(word)
-    if path.is_dir():
+    if word in NAMED and (data or not path.exists()):
+        yield _corpus(word, data, folder, report)
+    elif path.is_dir():
         files = [file for file in files_below(path) if file.stat().st_size]
         if not files:
             raise RefusedError(f"{word}: has no file that is not empty; there is nothing to measure")
         yield from (_file(str(file), file) for file in files)
     elif path.is_file():
         yield _file(word, path)
-    elif word in NAMED:
-        yield _corpus(word, data, folder, report)
+    elif path.exists():
+        raise RefusedError(f"{word}: is no file but a pipe or a device, which cannot be read several times")
     else:
         raise RefusedError(f"{word}: no such file (known by name: {', '.join(NAMED)})")
 

@@ -48,10 +48,11 @@ class Limits:
 
 
 def ours(models: Sequence[Installed], levels: Sequence[str], engine: str, threads: int) -> list[Subject]:
-    """This program with each model at each level."""
+    """This program with each model, once however often it is named, at each level."""
     subjects = []
-    names = [model.name for model in models]
-    for model in models:
+    different = {(model.name, model.id): model for model in models}.values()
+    names = [model.name for model in different]
+    for model in different:
         name = model.name if names.count(model.name) == 1 else f"{model.name} {model.id.hex()[: 2 * MODEL_ID_BYTES]}"
         for level in levels:
             label = printable(f"{OURS} {level} ({name})")

@@ -54,7 +54,8 @@ def bench(mode: str | None, **asked: Any) -> None:
 
     FILE may be a folder, of which all files are measured; `sample`, an English text that Python brings along; `enwik8`,
     which is downloaded if it is not there; `enwik8-test` or `ptb-test`, the splits that language models are compared
-    on. Without a FILE: the sample, and what is there of enwik8 and PTB.
+    on. A file or folder of such a name is taken instead, unless --data is given. Without a FILE: the sample, and what
+    is there of enwik8 and PTB.
 
     The column "with model" counts the model file as part of the output. Records that others have published on a text
     stand below it, marked as such: they were not measured here. Exit code 1 if any row is not verified; after Ctrl-C

@@ -190,6 +190,7 @@ sizes_option = click.option(
 )  # fmt: skip
 levels_option = click.option(
     "--level", "levels", multiple=True, type=click.Choice(LEVELS),
+    callback=lambda _context, _parameter, names: tuple(dict.fromkeys(names)),
     help="Measure these; repeatable.  [default: all but bulk; --ablation, --lanes: normal; --parts: normal, best]",
 )  # fmt: skip
 measured_models_option = click.option(

@@ -96,6 +96,17 @@ def test_several_models(tiny_model: Path) -> None:
     assert [subject.label for subject in subjects] == [f"fscompress {name}" for name in names]
 
 
+def test_what_is_named_twice_is_measured_once(installed: Path, here: Path) -> None:
+    Path("a.txt").write_bytes(TEXT)
+    Path("b.txt").write_bytes(TEXT[:300])
+    words = ["--only", "fscompress", "--level", "fast", "--level", "fast", "a.txt", "b.txt"]
+    result = invoke(*words, "--model", "default", "--model", str(installed / "default.safetensors"))
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stderr.splitlines()) == 2
+    assert f"all 2 files: {len(TEXT) + 300:,} bytes" in result.stdout
+    assert result.stdout.count("fscompress fast (default)") == 4  # of each file, of their sum, above the overview
+
+
 def test_forms(here: Path) -> None:
     Path("a.txt").write_bytes(TEXT)
     words = ["--only", "gzip,bzip2", "-q", "a.txt"]

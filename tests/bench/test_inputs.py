@@ -1,6 +1,7 @@
 """Which files are measured, and which of them are a corpus that others have published figures for."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,6 +73,24 @@ def test_a_folder_of_a_corpus_name_is_not_the_corpus(here: Path, ptb: Path) -> N
     ptb.rename("ptb")
     (source,) = inputs(["ptb-test"], Path("ptb"))
     assert source.n_bytes == len("the test <unk>\nof it\n")
+
+
+def test_a_path_of_that_name_or_the_corpus(here: Path, ptb: Path) -> None:
+    Path("ptb-test").mkdir()
+    Path("ptb-test/a.txt").write_bytes(b"mine")
+    Path("sample").write_bytes(b"mine too")
+    assert [each.name for each in inputs(["ptb-test", "sample"])] == ["ptb-test/a.txt", "sample"]
+    assert [each.n_bytes for each in inputs(["ptb-test", "sample"])] == [4, 8]
+    test, sample = inputs(["ptb-test", "sample"], ptb)
+    assert test.n_bytes == len("the test <unk>\nof it\n")
+    assert sample.n_bytes > 200_000
+
+
+def test_what_is_no_file(here: Path) -> None:
+    os.mkfifo("pipe")
+    for word in ("pipe", os.devnull):
+        with pytest.raises(RefusedError, match=f"^{word}: is no file but a pipe or a device"):
+            inputs([word])
 
 
 def test_a_file_is_no_corpus_by_its_name(here: Path, cache: Path) -> None:
