@@ -101,10 +101,11 @@ def _corpus(name: str, data: Path | None, folder: Path, report: Download) -> Inp
         from fscompress.corpora import enwik8
 
         return _file(name, enwik8.locate(data, report))
-    from fscompress.corpora import named_corpus
+    from fscompress.corpora import named_corpus, ptb
 
     (source,) = named_corpus(name.removesuffix("-test"), data, report).test
-    return _written(name, source.read().tobytes(), folder, name)
+    text = source.read().tobytes()
+    return _written(name, text, folder, name if name == TEST or ptb.is_test(text) else "")
 
 
 def _written(name: str, text: bytes, folder: Path, corpus: str = "") -> Input:

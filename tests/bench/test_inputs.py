@@ -50,11 +50,23 @@ def test_without_words_the_sample(here: Path) -> None:
     assert sample.n_bytes > 200_000
 
 
-def test_corpora_that_are_there(here: Path, ptb: Path) -> None:
+def test_corpora_that_are_there(here: Path, ptb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    word_file = (ptb / "ptb.test.txt").read_bytes()
+    monkeypatch.setattr("fscompress.corpora.ptb.TEST_MD5", hashlib.md5(word_file).hexdigest())
     sample, test = inputs([], ptb)
     assert (sample.name, test.name, test.corpus) == ("sample", "ptb-test", "ptb-test")
     assert inputs(["ptb-test"], ptb)[0].sha256 == test.sha256
     assert records_on([sample, test]).keys() == {"ptb-test"}
+    for file in ptb.iterdir():  # the character form of the same text
+        file.rename(ptb / file.name.replace("ptb.", "ptb.char."))
+    (ptb / "ptb.char.test.txt").write_bytes(b" t h e _ t e s t _ < u n k > \n o f _ i t \n")
+    assert inputs(["ptb-test"], ptb)[0].corpus == "ptb-test"
+
+
+def test_records_are_not_of_another_text(here: Path, ptb: Path) -> None:
+    (test,) = inputs(["ptb-test"], ptb)
+    assert (test.name, test.corpus) == ("ptb-test", "")
+    assert not records_on([test])
 
 
 def test_what_is_not_there(here: Path) -> None:
