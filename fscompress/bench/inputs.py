@@ -59,21 +59,17 @@ def opened(words: Sequence[str], data: Path | None, report: Download) -> Iterato
         if words:
             yield list(dict.fromkeys(each for word in words for each in _named(word, data, folder, report)))
         else:
-            yield list(_present(data, folder))
+            yield list(_present(data, folder, report))
 
 
-def _present(data: Path | None, folder: Path) -> Iterator[Input]:
+def _present(data: Path | None, folder: Path, report: Download) -> Iterator[Input]:
     """The sample and what can be had without a download."""
-    yield _corpus(SAMPLE, data, folder, _silent)
+    yield _corpus(SAMPLE, data, folder, report)
     places = [cache_folder() / WHOLE, *([data, data / WHOLE] if data else [])]
     if any(place.is_file() for place in places):
-        yield _corpus(WHOLE, data, folder, _silent)
+        yield _corpus(WHOLE, data, folder, report)
     with suppress(CorpusError):
-        yield _corpus(PTB_TEST, data, folder, _silent)
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """Reports no progress."""
+        yield _corpus(PTB_TEST, data, folder, report)
 
 
 def _named(word: str, data: Path | None, folder: Path, report: Download) -> Iterator[Input]:

@@ -112,17 +112,8 @@ def _parse_sizes(_context: click.Context, _parameter: click.Parameter, words: st
 @contextmanager
 def open_inputs(request: Request) -> Iterator[list[Input]]:
     """The files that the request names, with a bar while one is downloaded."""
-    from tqdm import tqdm
-
-    with tqdm(unit="B", unit_scale=True, disable=request.console.hides_bars, leave=False, delay=1) as bar:
-
-        def report(what: str, done: int, total: int) -> None:
-            bar.set_description(what)
-            bar.total = total or None
-            bar.update(done - bar.n)
-
-        with opened(request.words, request.choice.data, report) as inputs:
-            yield inputs
+    with request.console.download_bar() as report, opened(request.words, request.choice.data, report) as inputs:
+        yield inputs
 
 
 def choice_options(command: Command) -> Command:

@@ -66,6 +66,20 @@ class Console:
 
             yield advance
 
+    @contextmanager
+    def download_bar(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A bar for a corpus that may have to be downloaded; yields what takes its name, bytes done and in all."""
+        from tqdm import tqdm
+
+        with tqdm(unit="B", unit_scale=True, disable=self.hides_bars, leave=False, delay=1) as bar:
+
+            def report(what: str, done: int, total: int) -> None:
+                bar.set_description(what)
+                bar.total = total or None
+                bar.update(done - bar.n)
+
+            yield report
+
 
 @contextmanager
 def about(subject: str) -> Iterator[None]:

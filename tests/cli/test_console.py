@@ -51,6 +51,8 @@ def test_about_names_the_subject() -> None:
 def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Console().bar(100, "a") as progress:
         progress(100)
+    with Console().download_bar() as report:
+        report("a.zip", 50, 100)
     assert capsys.readouterr() == ("", "")
 
 
