@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fscompress.bench.ablation import CONTEXTS
-from fscompress.bench.blocks import blocks
-from fscompress.bench.decisions import F64, Steps, byte_bits, decisions, file_order
 from fscompress.blocks import Progress, silent
+from fscompress.code_lengths import F64, Steps, byte_bits, decisions, file_order
 from fscompress.engine import Engine
 from fscompress.engine.spec import I32, I64
 from fscompress.explain.kernels import weigh_steps
 from fscompress.lanes import U8
 from fscompress.levels import Level, plan
 from fscompress.mixer import Mixer, MixerSettings, priors_of
+from fscompress.planned import blocks
 from fscompress.predictor import U16
 
 TOP = 5  # bytes that the network expects most

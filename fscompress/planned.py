@@ -1,4 +1,7 @@
-"""Blocks as an encoder cuts and codes them, one after the other in one thread, with a clock beside."""
+"""Blocks as an encoder cuts and codes them, one after the other in one thread, with a clock beside.
+
+For measurements: ``codec.py`` codes files.  Guarded by ``tests/test_code_lengths.py``.
+"""
 
 import time
 import zlib
