@@ -20,6 +20,10 @@ TICK_STEPS = 64
 Progress = Callable[[int], None]
 
 
+def silent(_n_bytes: int) -> None:
+    """Reports no progress."""
+
+
 def _runs(n_bytes: int, lanes: int) -> Iterator[tuple[int, int, int]]:
     """(start, stop, active lanes) of at most TICK_STEPS steps that have the same active lanes."""
     whole = n_bytes // lanes
@@ -29,7 +33,7 @@ def _runs(n_bytes: int, lanes: int) -> Iterator[tuple[int, int, int]]:
         yield whole, whole + 1, active_lanes(n_bytes, lanes, whole)
 
 
-def encode_block(plain: bytes, lanes: int, predictor: Predictor, progress: Progress) -> bytes:
+def encode_block(plain: bytes, lanes: int, predictor: Predictor, progress: Progress = silent) -> bytes:
     """Coded bytes of a block; ``progress`` gets the number of bytes newly done and may raise to stop."""
     coder, rows = BinaryEncoder(), to_rows(plain, lanes)
     for start, stop, n in _runs(len(plain), lanes):
@@ -41,7 +45,7 @@ def encode_block(plain: bytes, lanes: int, predictor: Predictor, progress: Progr
     return coder.finish()
 
 
-def decode_block(block: CodedBlock, predictor: Predictor, progress: Progress) -> bytes:
+def decode_block(block: CodedBlock, predictor: Predictor, progress: Progress = silent) -> bytes:
     """Plain bytes of a block, compared with its checksum.
 
     Raises:

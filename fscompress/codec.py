@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import BinaryIO
 
-from fscompress.blocks import Progress, cut, decode_block, encode_block
+from fscompress.blocks import Progress, cut, decode_block, encode_block, silent
 from fscompress.compressibility import is_incompressible
 from fscompress.container import (
     CODED_OVERHEAD,
@@ -41,10 +41,6 @@ from fscompress.settings import DEFAULT_MEMORY
 from fscompress.streams import write_all
 
 FindModel = Callable[[bytes, str], IntegerModel]
-
-
-def _silent(_n_bytes: int) -> None:
-    """Reports no progress."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ def encode_stream(
     target: BinaryIO,
     model: IntegerModel | Sequence[IntegerModel],
     options: CodingOptions = CodingOptions(),
-    progress: Progress = _silent,
+    progress: Progress = silent,
     executor: Executor | None = None,
 ) -> CodingStats:
     """Encodes all of ``source`` into ``target``; memory is bounded by the block size and the executor's room.
@@ -152,7 +148,7 @@ def decode_stream(
     target: BinaryIO,
     find_model: FindModel,
     options: CodingOptions = CodingOptions(),
-    progress: Progress = _silent,
+    progress: Progress = silent,
     executor: Executor | None = None,
 ) -> CodingStats:
     """Decodes ``source`` into ``target``, every block and the whole checked.

@@ -167,6 +167,14 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path for path in found if not any(n.startswith(".") for n in path.relative_to(folder).parts))
 
 
+def printable(name: str) -> str:
+    """A name, or a line with names in it, as text that any stream takes and that does nothing to a terminal.
+
+    Names may hold line ends, escapes, and bytes that are no text: these are shown as Python writes them.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+
+
 def write_zeros(target: BinaryIO, n: int) -> None:
     """Writes ``n`` zeros; where ``target`` is a regular file that ends here, as a hole, which takes no room on disk."""
     flush_all(target)

@@ -2,7 +2,7 @@
 
 FSCOMPRESS_CACHE: folder for compiled kernels and downloaded corpora.  FSCOMPRESS_MODELS: folder searched for models
 before the ones that ship with the package.  FSCOMPRESS_THREADS: default of ``-T``.  FSCOMPRESS_MEMORY: default of
-``--memory``.
+``--memory``.  PYTHONPATH is handed on to processes of this program.
 """
 
 import os
@@ -63,3 +63,13 @@ def parse_size(word: str) -> int | None:
     """Bytes in a positive number with or without K, M, G or T (powers of 1024, also KiB or kb); None for others."""
     match = re.fullmatch(r"([0-9]{1,15})([KMGT]?)(I?B)?", word.upper())
     return int(match[1]) << _UNITS[match[2]] if match and int(match[1]) else None
+
+
+def child_environment() -> dict[str, str]:
+    """This process's variables, with the very package that runs here first on PYTHONPATH.
+
+    For a child started with ``-P``, which looks in no working folder: a file of the user's there is not a module.
+    """
+    package = str(Path(__file__).resolve().parent.parent)
+    others = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, others] if others else [package])}

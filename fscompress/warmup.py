@@ -26,10 +26,6 @@ def compile_kernels(model: IntegerModel) -> None:
 
 def _code(planned: Plan, pool: EnginePool) -> None:
     n, how = len(_PLAIN), (planned.scheme, planned.lanes, planned.parameters)
-    coded = pool.run(lambda engines: encode_block(_PLAIN, planned.lanes, predictor(planned, n, engines), _silent))
+    coded = pool.run(lambda engines: encode_block(_PLAIN, planned.lanes, predictor(planned, n, engines)))
     block = CodedBlock(*how, n, zlib.crc32(_PLAIN), coded)
-    pool.run(lambda engines: decode_block(block, predictor(planned, n, engines), _silent))
-
-
-def _silent(_n_bytes: int) -> None:
-    """Reports no progress."""
+    pool.run(lambda engines: decode_block(block, predictor(planned, n, engines)))

@@ -55,6 +55,8 @@ RANKS = {
     "model": 3,
     "corpora": 3,
     "decisions": 4,
+    "code_lengths": 4,
+    "planned": 4,
     "predictor": 4,
     "levels": 4,
     "blocks": 4,

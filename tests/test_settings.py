@@ -1,9 +1,12 @@
 """Defaults that the environment sets."""
 
+import os
+
 import pytest
 
 from fscompress import settings
 from fscompress.errors import RefusedError
+from tests.conftest import ROOT
 
 
 def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,3 +19,10 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FSCOMPRESS_THREADS", wrong)
         with pytest.raises(RefusedError, match=f"must be a positive number \\(got '{wrong}'\\)"):
             settings.threads()
+
+
+def test_children_find_the_package_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["one", "two"]))
+    assert settings.child_environment() == os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), "one", "two"])}
+    monkeypatch.delenv("PYTHONPATH")
+    assert settings.child_environment() == os.environ | {"PYTHONPATH": str(ROOT)}

@@ -6,13 +6,13 @@ The network's probabilities of a file are computed once; then one mixer runs ove
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fscompress.bench.blocks import blocks
-from fscompress.bench.decisions import Steps, decisions, mixed_cost, network_cost
+from fscompress.code_lengths import Steps, decisions, mixed_cost, network_cost
 from fscompress.engine import Engine
 from fscompress.errors import RefusedError
 from fscompress.levels import Level, plan
 from fscompress.mixer import LEVELS, MixerSettings, settings_for
 from fscompress.mixer.settings import BLANK_PRIORS, MATCH_BIT, SET_MATCH, SET_NETWORK, mask
+from fscompress.planned import blocks
 
 # Names of docs/INTEGER.md, 7.5 and 7.8, by number.
 CONTEXTS = (

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fscompress.bench.blocks import blocks
-from fscompress.bench.decisions import F64, byte_bits, coded_p1, decisions, file_order
+from fscompress.code_lengths import F64, byte_bits, coded_p1, decisions, file_order
 from fscompress.engine import Engine
 from fscompress.levels import Level, plan
+from fscompress.planned import blocks
 
 FIRST = 1 << 10  # the first place; each next one is twice as far
 

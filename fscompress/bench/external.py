@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fscompress.bench.children import Deadline, run
-from fscompress.bench.measure import NOT_BACK, Row, failed, measured, repeated
+from fscompress.bench.measure import CHANGED, NOT_BACK, Row, failed, measured, repeated
 from fscompress.bench.programs import ENVIRONMENT, Program
 from fscompress.errors import BaselineError
 
@@ -16,29 +16,32 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 WARM_UP_BYTES = 1 << 10  # what is read from disk at the first start is read before the clock runs
 
 
-def measure_program(program: Program, file: str, path: Path, threads: int, runs: int | None, timeout: float) -> Row:
+def measure_program(
+    program: Program, file: str, path: Path, n_bytes: int, threads: int, runs: int | None, timeout: float
+) -> Row:
     """Measures the program on the file at ``path``; whatever fails is a row, not an exception.
 
     Args:
-        file: name of the row's file.
+        file: name of the row's file; n_bytes: its length, which is known though it may vanish meanwhile.
         runs: timed runs; None: as ``repeated`` chooses.
         timeout: seconds for all that the program does here.
     """
-    n_plain = path.stat().st_size
-    with tempfile.TemporaryDirectory(prefix="fscompress-bench-") as name:
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="fscompress-bench-") as name:
             bench = _Bench(program, _installed(program), Path(name), threads, Deadline(timeout))
             bench.warm_up(path)
-            shutil.copyfile(path, bench.path("plain"))
+            if shutil.copyfile(path, bench.path("plain")).stat().st_size != n_bytes:
+                raise BaselineError(CHANGED)
             encodes = repeated(bench.encode, runs)
             decodes = repeated(bench.decode, runs)
-        except BaselineError as error:
-            return failed(program.label, file, n_plain, str(error))
-        except OSError as error:
-            return failed(program.label, file, n_plain, f"the temporary folder: {error.strerror}")
-        peak = max(peak for peak, _ in encodes + decodes)
-        times = [seconds for _, seconds in encodes], [seconds for _, seconds in decodes]
-        return measured(program.label, file, n_plain, bench.n_coded, bench.model_bytes, *times, peak)
+    except BaselineError as error:
+        return failed(program.label, file, n_bytes, str(error))
+    except OSError as error:
+        where = "the file" if error.filename == str(path) else "the temporary folder"
+        return failed(program.label, file, n_bytes, f"{where}: {error.strerror}")
+    peak = max(peak for peak, _ in encodes + decodes)
+    times = [seconds for _, seconds in encodes], [seconds for _, seconds in decodes]
+    return measured(program.label, file, n_bytes, bench.n_coded, bench.model_bytes, *times, peak)
 
 
 def _installed(program: Program) -> Path:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 
 from fscompress import store
-from fscompress.bench.blocks import decode, encode, timed
 from fscompress.bench.sample import sample_text
 from fscompress.container import SCHEME_NETWORK, CodedBlock
 from fscompress.engine import Engine, IntegerModel, engine_factory
@@ -20,6 +19,7 @@ from fscompress.engine.cuda import CudaEngine, CudaLayout
 from fscompress.engine.cuda_queue import describe_device
 from fscompress.errors import EngineError, FscompressError
 from fscompress.levels import Plan
+from fscompress.planned import decode, encode, timed
 
 LANES = (1, 8, 64, 256, 1024, 4096)
 STEPS = 500  # bytes of each lane, fewer where that would be a long text

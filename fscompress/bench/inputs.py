@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from fscompress.bench.published import N_PLAIN, PTB_TEST, TEST, WHOLE
 from fscompress.bench.sample import sample_text
 from fscompress.errors import CorpusError, RefusedError
-from fscompress.files import files_below
+from fscompress.files import files_below, printable
 from fscompress.settings import cache_folder
 
 SAMPLE = "sample"
@@ -25,7 +25,10 @@ Download = Callable[[str, int, int], None]  # (what, bytes done, bytes in all), 
 
 @dataclass(frozen=True)
 class Input:
-    """A file; ``corpus`` is its name in ``published.py`` if it is one that others have published figures for."""
+    """A file; ``corpus`` is its name in ``published.py`` if it is one that others have published figures for.
+
+    ``name`` can be written anywhere; that of the file itself, which ``path`` has, may be no text.
+    """
 
     name: str
     path: Path
@@ -45,44 +48,43 @@ def opened(words: Sequence[str], data: Path | None, report: Download) -> Iterato
 
     Args:
         words: of ``NAMED``, files, and folders with all their files, each once; none: the sample and corpora there are.
+            A file or folder called like one of ``NAMED`` is taken as it is, unless ``data`` is given.
         data: folder in which corpora are looked for first.
         report: of a download, which only a word can bring about.
     Raises:
-        RefusedError: an empty file.  CorpusError: a corpus cannot be had.
+        RefusedError: an empty file, or none at all.  CorpusError: a corpus cannot be had.
     """
     with TemporaryDirectory(prefix="fscompress-bench-") as name:
         folder = Path(name)
         if words:
             yield list(dict.fromkeys(each for word in words for each in _named(word, data, folder, report)))
         else:
-            yield list(_present(data, folder))
+            yield list(_present(data, folder, report))
 
 
-def _present(data: Path | None, folder: Path) -> Iterator[Input]:
+def _present(data: Path | None, folder: Path, report: Download) -> Iterator[Input]:
     """The sample and what can be had without a download."""
-    yield _corpus(SAMPLE, data, folder, _silent)
+    yield _corpus(SAMPLE, data, folder, report)
     places = [cache_folder() / WHOLE, *([data, data / WHOLE] if data else [])]
     if any(place.is_file() for place in places):
-        yield _corpus(WHOLE, data, folder, _silent)
+        yield _corpus(WHOLE, data, folder, report)
     with suppress(CorpusError):
-        yield _corpus(PTB_TEST, data, folder, _silent)
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """Reports no progress."""
+        yield _corpus(PTB_TEST, data, folder, report)
 
 
 def _named(word: str, data: Path | None, folder: Path, report: Download) -> Iterator[Input]:
     path = Path(word)
-    if path.is_dir():
+    if word in NAMED and (data or not path.exists()):
+        yield _corpus(word, data, folder, report)
+    elif path.is_dir():
         files = [file for file in files_below(path) if file.stat().st_size]
         if not files:
             raise RefusedError(f"{word}: has no file that is not empty; there is nothing to measure")
         yield from (_file(str(file), file) for file in files)
     elif path.is_file():
         yield _file(word, path)
-    elif word in NAMED:
-        yield _corpus(word, data, folder, report)
+    elif path.exists():
+        raise RefusedError(f"{word}: is no file but a pipe or a device, which cannot be read several times")
     else:
         raise RefusedError(f"{word}: no such file (known by name: {', '.join(NAMED)})")
 
@@ -95,10 +97,11 @@ def _corpus(name: str, data: Path | None, folder: Path, report: Download) -> Inp
         from fscompress.corpora import enwik8
 
         return _file(name, enwik8.locate(data, report))
-    from fscompress.corpora import named_corpus
+    from fscompress.corpora import named_corpus, ptb
 
     (source,) = named_corpus(name.removesuffix("-test"), data, report).test
-    return _written(name, source.read().tobytes(), folder, name)
+    text = source.read().tobytes()
+    return _written(name, text, folder, name if name == TEST or ptb.is_test(text) else "")
 
 
 def _written(name: str, text: bytes, folder: Path, corpus: str = "") -> Input:
@@ -113,7 +116,7 @@ def _file(name: str, path: Path, corpus: str = "") -> Input:
         raise RefusedError(f"{name}: is empty; there is nothing to measure")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Input(name, path, n_bytes, digest, corpus or _whole_corpus(path, n_bytes))
+    return Input(printable(name), path, n_bytes, digest, corpus or _whole_corpus(path, n_bytes))
 
 
 def _whole_corpus(path: Path, n_bytes: int) -> str:

@@ -4,11 +4,11 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fscompress.bench.blocks import blocks, decode, encode, timed
 from fscompress.bench.network import products_alone, run_network
 from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import EngineError
 from fscompress.levels import Level, Plan, plan
+from fscompress.planned import blocks, decode, encode, timed
 
 TRIED = (1, 2, 4, 8, 16, 32, 64)
 MIN_LANE_BYTES = 512  # of a block; shorter lanes are not tried

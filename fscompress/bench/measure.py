@@ -14,6 +14,7 @@ SHORT_SECONDS = 1.0
 SHORT_RUNS = 3  # at least, of what takes less than SHORT_SECONDS; more until so many seconds or runs are reached
 ENOUGH_SECONDS, ENOUGH_RUNS = 0.5, 25
 NOT_BACK = "decoding did not give the input back"
+CHANGED = "the file has another length than when it was looked at"
 
 Result = TypeVar("Result")
 

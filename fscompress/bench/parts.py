@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from fscompress.bench.blocks import blocks, decode, encode, timed
-from fscompress.bench.decisions import Steps, coded_p1, decisions, mixed_p1
 from fscompress.bench.network import products_alone, run_network
+from fscompress.code_lengths import Steps, coded_p1, decisions, mixed_p1
 from fscompress.coder import BinaryEncoder
 from fscompress.engine import Engine, IntegerModel
 from fscompress.levels import Level, Plan, plan
+from fscompress.planned import blocks, decode, encode, timed
 from fscompress.predictor import U16
 
 WARM_UP_BYTES = 2048

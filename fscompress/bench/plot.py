@@ -99,6 +99,11 @@ def undated(suffix: str) -> dict[str, Any]:
     return {"Date": None} if suffix == ".svg" else {}
 
 
+def literal(text: str) -> str:
+    """A text that may hold a name of a file: what stands between two $ would be taken for a formula."""
+    return text.replace("$", r"\$")
+
+
 def _marks(axes: "Axes", points: Sequence[Point], others: Sequence[Point]) -> None:
     axes.set_xscale("log")
     front = pareto(points)
@@ -116,7 +121,7 @@ def _marks(axes: "Axes", points: Sequence[Point], others: Sequence[Point]) -> No
 
 
 def _titles(axes: "Axes", title: str) -> None:
-    axes.set_title(title, color=INK, loc="left")
+    axes.set_title(literal(title), color=INK, loc="left")
     axes.set_xlabel("encoding, kB/s (log scale); further right is faster", color=INK)
     axes.set_ylabel("bits per byte, model not counted; lower is smaller", color=INK)
     axes.tick_params(colors=INK)
@@ -157,6 +162,6 @@ def _label(axes: "Axes", point: Point, distance: int, direction: tuple[float, fl
     if distance >= FAR:
         style["arrowprops"] = {"arrowstyle": "-", "color": point.colour, "linewidth": 0.5}
     at, offset = (point.speed, point.bits), (distance * x, distance * y)
-    text = axes.annotate(point.label, at, offset, textcoords="offset points", **style)
+    text = axes.annotate(literal(point.label), at, offset, textcoords="offset points", **style)
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])  # keeps lines out of the letters
     return text

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fscompress.bench.plot import DOTS_PER_INCH, INK, undated
+from fscompress.bench.plot import DOTS_PER_INCH, INK, literal, undated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def _fill(axes: "Axes", panel: Panel, names: Sequence[str]) -> None:
     for name, points in panel.series.items():
         i = names.index(name)
         style: dict[str, Any] = {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)], "markersize": 4}
-        axes.plot([x for x, _ in points], [y for _, y in points], label=name, linewidth=1.5, **style)
+        axes.plot([x for x, _ in points], [y for _, y in points], label=literal(name), linewidth=1.5, **style)
     axes.set_xlabel(panel.x_title, color=INK)
     axes.set_ylabel(panel.y_title, color=INK)
     if panel.zero:

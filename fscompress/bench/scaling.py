@@ -45,7 +45,8 @@ def measure_scaling(
         for plain in prefixes(data, sizes):
             path.write_bytes(plain)
             for task in tasks:
-                yield _scale(task, len(plain), measure_apart(task, file, path, limits.runs, limits.timeout))
+                row = measure_apart(task, file, path, len(plain), limits.runs, limits.timeout)
+                yield _scale(task, len(plain), row)
 
 
 def _scale(task: Task, n_bytes: int, row: Row) -> Scale:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from fscompress import __version__
 from fscompress.bench.compressors import LIBRARIES
 from fscompress.bench.external import measure_program
+from fscompress.bench.inputs import Input
 from fscompress.bench.measure import Row
 from fscompress.bench.programs import PROGRAMS, Program
 from fscompress.bench.worker import Task, measure_apart
 from fscompress.container import MODEL_ID_BYTES
+from fscompress.files import printable
 from fscompress.store import Installed
 
 OURS = "fscompress"
@@ -47,13 +48,14 @@ class Limits:
 
 
 def ours(models: Sequence[Installed], levels: Sequence[str], engine: str, threads: int) -> list[Subject]:
-    """This program with each model at each level."""
+    """This program with each model, once however often it is named, at each level."""
     subjects = []
-    names = [model.name for model in models]
-    for model in models:
+    different = {(model.name, model.id): model for model in models}.values()
+    names = [model.name for model in different]
+    for model in different:
         name = model.name if names.count(model.name) == 1 else f"{model.name} {model.id.hex()[: 2 * MODEL_ID_BYTES]}"
         for level in levels:
-            label = f"{OURS} {level} ({name})"
+            label = printable(f"{OURS} {level} ({name})")
             task = Task(label, "", str(model.path), model.n_bytes, level, engine, threads)
             subjects.append(Subject(OURS, __version__, task))
     return subjects
@@ -75,8 +77,9 @@ def baselines() -> tuple[list[Subject], list[str]]:
     return found, missing
 
 
-def measure_one(subject: Subject, file: str, path: Path, limits: Limits) -> Row:
-    """The subject on the file at ``path``; a failure is a row."""
+def measure_one(subject: Subject, each: Input, limits: Limits) -> Row:
+    """The subject on one input; a failure is a row."""
+    file = each.name, each.path, each.n_bytes
     if isinstance(subject.run, Task):
-        return measure_apart(subject.run, file, path, limits.runs, limits.timeout)
-    return measure_program(subject.run, file, path, limits.threads, limits.runs, limits.timeout)
+        return measure_apart(subject.run, *file, limits.runs, limits.timeout)
+    return measure_program(subject.run, *file, limits.threads, limits.runs, limits.timeout)

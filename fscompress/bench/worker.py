@@ -2,7 +2,7 @@
 
 So its peak memory is its own, its crash or its time limit is a failed row, and nothing that one compressor has loaded
 helps another.  The process reads a ``Task`` from stdin as JSON and writes a ``Row`` to stdout; it runs as
-``python -m fscompress.bench.worker``.
+``python -P -m fscompress.bench.worker``, so that nothing is imported from the working folder.
 """
 
 import dataclasses
@@ -15,8 +15,9 @@ from pathlib import Path
 from fscompress.bench.children import Deadline, run
 from fscompress.bench.compressors import LIBRARIES, Compressor, fscompress
 from fscompress.bench.launch import KIB
-from fscompress.bench.measure import Row, failed, measure
+from fscompress.bench.measure import CHANGED, Row, failed, measure
 from fscompress.errors import BaselineError
+from fscompress.settings import child_environment
 
 STATUS = Path("/proc/self/status")
 
@@ -49,20 +50,22 @@ class Task:
         return fscompress(load_model(Path(self.model)), self.model_bytes, options, self.label)
 
 
-def measure_apart(task: Task, file: str, path: Path, runs: int | None, timeout: float) -> Row:
+def measure_apart(task: Task, file: str, path: Path, n_bytes: int, runs: int | None, timeout: float) -> Row:
     """Measures the task on the file at ``path`` in a new process; whatever fails is a row, not an exception.
 
     Args:
-        file: name of the row's file.
+        file: name of the row's file; n_bytes: its length, which is known though it may vanish meanwhile.
         runs: timed runs; None: as ``measure.repeated`` chooses.
         timeout: seconds for all of it, the start of the process included.
     """
     given = {"task": dataclasses.asdict(task), "file": file, "path": str(path), "runs": runs}
-    command = [sys.executable, "-m", "fscompress.bench.worker"]
+    command = [sys.executable, "-P", "-m", "fscompress.bench.worker"]
     try:
-        return Row(**json.loads(run(command, Deadline(timeout), json.dumps(given).encode())))
-    except BaselineError as error:
-        return failed(task.label, file, path.stat().st_size, str(error))
+        said = run(command, Deadline(timeout), json.dumps(given).encode(), environment=child_environment())
+    except (BaselineError, OSError) as error:
+        return failed(task.label, file, n_bytes, str(error))
+    row = Row(**json.loads(said))
+    return row if row.n_plain == n_bytes else failed(task.label, file, n_bytes, CHANGED)
 
 
 def peak_bytes() -> int:

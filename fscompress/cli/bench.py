@@ -11,12 +11,12 @@ from fscompress.bench import plot
 from fscompress.bench.inputs import Input
 from fscompress.bench.machine import this_machine
 from fscompress.bench.measure import Row
-from fscompress.bench.published import PUBLISHED
+from fscompress.bench.published import PUBLISHED as RECORDS
 from fscompress.bench.report import Report, as_csv, as_json, records_on
 from fscompress.bench.suite import OURS, Limits, Subject, baselines, measure_one, ours
 from fscompress.cli.bench_found import check_form, deliver
 from fscompress.cli.bench_into import RecordedCommand
-from fscompress.cli.bench_modes import mode_options, run_mode
+from fscompress.cli.bench_modes import PUBLISHED, mode_options, run_mode
 from fscompress.cli.bench_options import (
     Form,
     Request,
@@ -54,33 +54,33 @@ def bench(mode: str | None, **asked: Any) -> None:
 
     FILE may be a folder, of which all files are measured; `sample`, an English text that Python brings along; `enwik8`,
     which is downloaded if it is not there; `enwik8-test` or `ptb-test`, the splits that language models are compared
-    on. Without a FILE: the sample, and what is there of enwik8 and PTB.
+    on. A file or folder of such a name is taken instead, unless --data is given. Without a FILE: the sample, and what
+    is there of enwik8 and PTB.
 
     The column "with model" counts the model file as part of the output. Records that others have published on a text
     stand below it, marked as such: they were not measured here. Exit code 1 if any row is not verified; after Ctrl-C
     what is done is printed.
 
     One of --train, --ablation, --curve, --lanes, --scaling, --parts measures something else instead: see docs/BENCH.md.
+    An option that it does not read is wrong usage.
     """
     request = Request(engine_name=asked.pop("engine"), **asked)
-    if mode:
-        run_mode(mode, request)
-    elif request.choice.published:
+    if mode is None:
+        _compare(request)
+    elif mode == PUBLISHED:
         _print_published(request)
     else:
-        _compare(request)
+        run_mode(mode, request)
 
 
 def _print_published(request: Request) -> None:
-    if request.words or request.form.plot:
-        raise click.UsageError("--published measures nothing; leave FILE and --plot out")
-    check_form(request.form, BLOCK, drawable=False)
-    _deliver(Report(this_machine(), request.choice.limits, [], [], [], [], PUBLISHED), request.form)
+    check_form(request.form, BLOCK)
+    _deliver(Report(this_machine(), request.choice.limits, [], [], [], [], RECORDS), request.form)
 
 
 def _compare(request: Request) -> None:
     """Measures and prints; known obstacles are reported before hours of measuring and not after."""
-    check_form(request.form, BLOCK, drawable=True)
+    check_form(request.form, BLOCK)
     machine, limits = this_machine(), request.choice.limits
     subjects, missing = _subjects(request)
     with open_inputs(request) as inputs:
@@ -116,7 +116,7 @@ def _measure(
     try:
         for i, (each, subject) in enumerate(pairs, start=1):
             console.notice(f"[{i}/{len(pairs)}] {each.name}: {subject.label}")
-            rows.append(measure_one(subject, each.name, each.path, limits))
+            rows.append(measure_one(subject, each, limits))
             console.detail(f"    {_told(rows[-1])}")
     except KeyboardInterrupt:
         return rows, True

@@ -87,11 +87,9 @@ def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def check_form(form: Form, name: str, drawable: bool) -> None:
-    """Raises RefusedError or UsageError for what ``deliver`` could not write: before hours of measuring, not after."""
+def check_form(form: Form, name: str) -> None:
+    """Raises RefusedError for what ``deliver`` could not write: before hours of measuring, not after."""
     if form.plot:
-        if not drawable:
-            raise click.UsageError(f"--{name} has no picture; leave --plot out")
         plot.check(form.plot)
         check_output(form.plot, STANDARD, form.force, binary=False)
     if form.into:

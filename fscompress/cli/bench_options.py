@@ -28,7 +28,6 @@ class Choice:
     only: tuple[str, ...]
     skip: tuple[str, ...]
     data: Path | None
-    published: bool
     limits: Limits
 
     def takes(self, name: str) -> bool:
@@ -113,17 +112,8 @@ def _parse_sizes(_context: click.Context, _parameter: click.Parameter, words: st
 @contextmanager
 def open_inputs(request: Request) -> Iterator[list[Input]]:
     """The files that the request names, with a bar while one is downloaded."""
-    from tqdm import tqdm
-
-    with tqdm(unit="B", unit_scale=True, disable=request.console.hides_bars, leave=False, delay=1) as bar:
-
-        def report(what: str, done: int, total: int) -> None:
-            bar.set_description(what)
-            bar.total = total or None
-            bar.update(done - bar.n)
-
-        with opened(request.words, request.choice.data, report) as inputs:
-            yield inputs
+    with request.console.download_bar() as report, opened(request.words, request.choice.data, report) as inputs:
+        yield inputs
 
 
 def choice_options(command: Command) -> Command:
@@ -132,7 +122,6 @@ def choice_options(command: Command) -> Command:
     @click.option("--only", metavar="NAME,NAME", default="", callback=_names, help=f"Of: {', '.join(NAMES)}.")
     @click.option("--skip", metavar="NAME,NAME", default="", callback=_names, help="All but these.")
     @click.option("--data", type=click.Path(path_type=Path), help="Folder with enwik8 or the PTB files.")
-    @click.option("--published", is_flag=True, help="Print all published records, and measure nothing.")
     @click.option(
         "--timeout", type=POSITIVE, default=3600.0, show_default=True,
         help="Seconds for one compressor on one file, all its runs together.",
@@ -147,10 +136,10 @@ def choice_options(command: Command) -> Command:
     )  # fmt: skip
     @wraps(command)
     def with_choice(
-        only: tuple[str, ...], skip: tuple[str, ...], data: Path | None, published: bool, timeout: float,
+        only: tuple[str, ...], skip: tuple[str, ...], data: Path | None, timeout: float,
         runs: int | None, threads: int, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        return command(choice=Choice(only, skip, data, published, Limits(runs, timeout, threads)), **kwargs)
+        return command(choice=Choice(only, skip, data, Limits(runs, timeout, threads)), **kwargs)
 
     return with_choice
 
@@ -192,6 +181,7 @@ sizes_option = click.option(
 )  # fmt: skip
 levels_option = click.option(
     "--level", "levels", multiple=True, type=click.Choice(LEVELS),
+    callback=lambda _context, _parameter, names: tuple(dict.fromkeys(names)),
     help="Measure these; repeatable.  [default: all but bulk; --ablation, --lanes: normal; --parts: normal, best]",
 )  # fmt: skip
 measured_models_option = click.option(

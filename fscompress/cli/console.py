@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import click
 
 from fscompress.errors import EXIT_REFUSED, FscompressError
+from fscompress.files import printable
 
 NAME = "fscompress"
 
@@ -65,6 +66,20 @@ class Console:
 
             yield advance
 
+    @contextmanager
+    def download_bar(self) -> Iterator[Callable[[str, int, int], None]]:
+        """A bar for a corpus that may have to be downloaded; yields what takes its name, bytes done and in all."""
+        from tqdm import tqdm
+
+        with tqdm(unit="B", unit_scale=True, disable=self.hides_bars, leave=False, delay=1) as bar:
+
+            def report(what: str, done: int, total: int) -> None:
+                bar.set_description(what)
+                bar.total = total or None
+                bar.update(done - bar.n)
+
+            yield report
+
 
 @contextmanager
 def about(subject: str) -> Iterator[None]:
@@ -80,16 +95,6 @@ def _say(text: str) -> None:
     """A line on stderr; work goes on where nobody can hear: its disk is full, or the terminal is closed."""
     with suppress(OSError):
         click.echo(printable(text), err=True)
-
-
-def printable(text: str) -> str:
-    """``text`` as one line that does nothing to a terminal: names of files may hold line ends and escapes."""
-    return "".join(c if c.isprintable() or _is_undecoded(c) else repr(c)[1:-1] for c in text)
-
-
-def _is_undecoded(character: str) -> bool:
-    """A byte of a name that is no text, for which streams have their own form."""
-    return 0xDC80 <= ord(character) <= 0xDCFF
 
 
 def _hidden(_n_bytes: int) -> None:

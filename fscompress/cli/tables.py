@@ -4,15 +4,12 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from fscompress.cli.console import printable
+from fscompress.files import printable
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
-    """Lines of aligned columns; the columns in ``left`` are flush left, all others flush right.
-
-    Cells may be names of files: what would not print, or is no text, is shown in another form.
-    """
-    lines = [[printable(click.format_filename(cell)) for cell in line] for line in (titles, *rows)]
+    """Lines of aligned columns; the columns in ``left`` are flush left, all others flush right."""
+    lines = [[_shown(cell) for cell in line] for line in (titles, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
 
     def aligned(line: Sequence[str]) -> str:
@@ -28,5 +25,10 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection
 def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> str:
     """The same table in GitHub's Markdown."""
     rule = ["---" if column in left else "---:" for column in range(len(titles))]
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in (titles, rule, *rows)]
+    lines = [[_shown(cell).replace("|", "\\|") for cell in line] for line in (titles, rule, *rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shown(cell: str) -> str:
+    """A cell may be the name of a file: what would not print, or is no text, is shown in another form."""
+    return printable(click.format_filename(cell))

@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +144,7 @@ def train(
         raise RefusedError(f"{folder}: holds a run already; give --resume to go on with it, or another --out")
     options = RunOptions(folder, device, precision, compiled)
     with _as_rank(rank, console), joined_world(rank, world_size, device) as world:
-        with _download_bar(console) as report, world.first_on_machine():
+        with console.download_bar() as report, world.first_on_machine():
             corpus = open_corpus(corpus_name, data, parse_weights(weight), valid, report)
         trainer = Trainer(chosen, corpus, _budget(settings, corpus, minutes, epochs), options, resume, world)
         if init and not resume:
@@ -183,18 +182,6 @@ def _budget(settings: Any, corpus: Corpus, minutes: float | None, epochs: float 
 
     steps = max(1, int(settings.epochs * corpus.n_train / settings.bytes_per_step))
     return Budget(steps if epochs or not minutes else None, minutes * 60 if minutes else None)
-
-
-@contextmanager
-def _download_bar(console: Console) -> Iterator[Any]:
-    with tqdm(unit="B", unit_scale=True, disable=console.hides_bars, leave=False) as bar:
-
-        def report(what: str, done: int, total: int) -> None:
-            bar.set_description(what)
-            bar.total = total or None
-            bar.update(done - bar.n)
-
-        yield report
 
 
 def _fit(trainer: Any, console: Console, received: list[int]) -> None:

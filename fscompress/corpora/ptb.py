@@ -16,6 +16,7 @@ from fscompress.streams import naming
 PARTS = ("train", "valid", "test")
 NAMES = ("ptb.{}.txt", "ptb.char.{}.txt")  # word form, character form
 SAMPLE = 4096  # bytes from the beginning of a file that tell its form
+TEST_MD5 = "8b80168b89c18661a38ef683c0dc3721"  # of the word file of the test part, ptb.test.txt
 FORM = "text form: lines stripped and joined by newlines, no blanks between characters, no _ for a blank"
 
 
@@ -43,6 +44,12 @@ def plain_text(content: bytes) -> bytes:
     if all(len(word) == 1 for word in content[:SAMPLE].split()):
         lines = [b"".join(line.split()).replace(b"_", b" ") for line in lines]
     return b"\n".join(lines)
+
+
+def is_test(text: bytes) -> bool:
+    """Whether ``text``, in the form that ``FORM`` describes, is the test part that the literature measures on."""
+    words = b"".join(b" %b \n" % line for line in text.removesuffix(b"\n").split(b"\n"))
+    return hashlib.md5(words).hexdigest() == TEST_MD5
 
 
 def _converted(path: Path) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fscompress.bench.decisions import F64
+from fscompress.code_lengths import F64
 from fscompress.explain.summary import Groups, running_cost
 from fscompress.explain.trace import Trace
 

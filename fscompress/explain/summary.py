@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fscompress.bench.decisions import F64
+from fscompress.code_lengths import F64
 from fscompress.explain.trace import Trace
 from fscompress.lanes import U8
 

@@ -1,6 +1,6 @@
 """What each byte of a text costs at a level, what the network expected, and which input of the mixer knew it best."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 from typing import Any
@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fscompress.bench.ablation import CONTEXTS
-from fscompress.bench.blocks import blocks
-from fscompress.bench.decisions import F64, Steps, byte_bits, decisions, file_order
+from fscompress.blocks import Progress, silent
+from fscompress.code_lengths import F64, Steps, byte_bits, decisions, file_order
 from fscompress.engine import Engine
 from fscompress.engine.spec import I32, I64
 from fscompress.explain.kernels import weigh_steps
 from fscompress.lanes import U8
 from fscompress.levels import Level, plan
 from fscompress.mixer import Mixer, MixerSettings, priors_of
+from fscompress.planned import blocks
 from fscompress.predictor import U16
 
 TOP = 5  # bytes that the network expects most
@@ -24,8 +25,6 @@ BIT_OF_EVIDENCE = log(2) * (1 << 28)  # a weight's 20 fraction bits times the 8 
 N_FIXED = 3  # inputs beside contexts and networks: order 0, a constant, the match model
 RUN_STEPS = 4096
 NETWORK, NOBODY = "network", "none of them"
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Trace:
     top_p: F64
 
 
-def trace(data: bytes, chosen: Level, engine: Engine, progress: Progress = lambda _n_bytes: None) -> Trace:
+def trace(data: bytes, chosen: Level, engine: Engine, progress: Progress = silent) -> Trace:
     """The trace of ``data`` (not empty), cut into blocks and lanes as an encoder of that level cuts it.
 
     The evidence of an input is the sum of its terms of the mixed stretch, over both layers of weights and the byte's

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from safetensors.numpy import load
 
-from fscompress.bench.blocks import encode, timed
 from fscompress.engine import engine_factory
 from fscompress.engine.model_file import parse_model
 from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint
 from fscompress.export.export import ExportSettings
 from fscompress.levels import LEVELS, plan
+from fscompress.planned import encode, timed
 from fscompress.study.outcome import Curve, Outcome, Picture
 from fscompress.study.runs import Runs, Trained
 from fscompress.training.trainer import BEST

@@ -23,7 +23,7 @@ def text(tmp_path: Path) -> Path:
 
 
 def run(path: Path, program: Program = CMIX, runs: int | None = 1, timeout: float = 60.0) -> Row:
-    return measure_program(program, "a.txt", path, 1, runs, timeout)
+    return measure_program(program, "a.txt", path, len(TEXT), 1, runs, timeout)
 
 
 def test_what_comes_back_counts(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +55,20 @@ def test_failures(kind: str, failure: str, text: Path, tmp_path: Path, monkeypat
     fake_cmix(kind, tmp_path / "bin", monkeypatch)
     row = run(text)
     assert row == Row("cmix", "a.txt", len(TEXT), failure=failure)
+
+
+def test_a_file_that_vanished_or_changed(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_cmix("good", tmp_path / "bin", monkeypatch)
+    text.write_bytes(b"")
+    assert run(text).failure == "the file has another length than when it was looked at"
+    text.unlink()
+    assert run(text) == Row("cmix", "a.txt", len(TEXT), failure="the file: No such file or directory")
+
+
+def test_no_room_for_a_folder(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_cmix("good", tmp_path / "bin", monkeypatch)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    assert run(text).failure == "the temporary folder: No such file or directory"
 
 
 @pytest.mark.parametrize("kind", ["slow", "late"])

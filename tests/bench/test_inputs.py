@@ -1,6 +1,7 @@
 """Which files are measured, and which of them are a corpus that others have published figures for."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,11 +50,23 @@ def test_without_words_the_sample(here: Path) -> None:
     assert sample.n_bytes > 200_000
 
 
-def test_corpora_that_are_there(here: Path, ptb: Path) -> None:
+def test_corpora_that_are_there(here: Path, ptb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    word_file = (ptb / "ptb.test.txt").read_bytes()
+    monkeypatch.setattr("fscompress.corpora.ptb.TEST_MD5", hashlib.md5(word_file).hexdigest())
     sample, test = inputs([], ptb)
     assert (sample.name, test.name, test.corpus) == ("sample", "ptb-test", "ptb-test")
     assert inputs(["ptb-test"], ptb)[0].sha256 == test.sha256
     assert records_on([sample, test]).keys() == {"ptb-test"}
+    for file in ptb.iterdir():  # the character form of the same text
+        file.rename(ptb / file.name.replace("ptb.", "ptb.char."))
+    (ptb / "ptb.char.test.txt").write_bytes(b" t h e _ t e s t _ < u n k > \n o f _ i t \n")
+    assert inputs(["ptb-test"], ptb)[0].corpus == "ptb-test"
+
+
+def test_records_are_not_of_another_text(here: Path, ptb: Path) -> None:
+    (test,) = inputs(["ptb-test"], ptb)
+    assert (test.name, test.corpus) == ("ptb-test", "")
+    assert not records_on([test])
 
 
 def test_what_is_not_there(here: Path) -> None:
@@ -72,6 +85,24 @@ def test_a_folder_of_a_corpus_name_is_not_the_corpus(here: Path, ptb: Path) -> N
     ptb.rename("ptb")
     (source,) = inputs(["ptb-test"], Path("ptb"))
     assert source.n_bytes == len("the test <unk>\nof it\n")
+
+
+def test_a_path_of_that_name_or_the_corpus(here: Path, ptb: Path) -> None:
+    Path("ptb-test").mkdir()
+    Path("ptb-test/a.txt").write_bytes(b"mine")
+    Path("sample").write_bytes(b"mine too")
+    assert [each.name for each in inputs(["ptb-test", "sample"])] == ["ptb-test/a.txt", "sample"]
+    assert [each.n_bytes for each in inputs(["ptb-test", "sample"])] == [4, 8]
+    test, sample = inputs(["ptb-test", "sample"], ptb)
+    assert test.n_bytes == len("the test <unk>\nof it\n")
+    assert sample.n_bytes > 200_000
+
+
+def test_what_is_no_file(here: Path) -> None:
+    os.mkfifo("pipe")
+    for word in ("pipe", os.devnull):
+        with pytest.raises(RefusedError, match=f"^{word}: is no file but a pipe or a device"):
+            inputs([word])
 
 
 def test_a_file_is_no_corpus_by_its_name(here: Path, cache: Path) -> None:

@@ -1,6 +1,7 @@
 """A document takes what was measured, with the very command, between its markers and nowhere else."""
 
 import hashlib
+import stat
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,39 @@ def test_no_document(folder: Path) -> None:
     result = invoke("--only", "gzip", "c.txt", "--into", "none.md")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "none.md: no such file or directory" in result.stderr
+
+
+def test_a_block_without_its_end_swallows_nothing(folder: Path) -> None:
+    text = DOCUMENT.format(name="results").replace("<!-- end -->", "", 1)
+    Path("BENCH.md").write_text(text)
+    result = invoke("--only", "gzip", "c.txt", "--into", "BENCH.md")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "fscompress: BENCH.md: another block begins before the <!-- end --> of <!-- fscompress bench results -->; "
+        "add it where the table ends\n"
+    )
+    assert Path("BENCH.md").read_text() == text
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_line_ends_and_mode_stay(folder: Path, line_end: bytes) -> None:
+    document = Path("BENCH.md")
+    lines = "\ufeff" + DOCUMENT.format(name="results")
+    document.write_bytes(lines.encode().replace(b"\n", line_end))
+    document.chmod(0o600)
+    before = document.stat()
+    assert invoke("--only", "gzip", "c.txt", "--into", "BENCH.md").exit_code == 0
+    written = document.read_bytes()
+    assert written.count(line_end) == written.count(b"\n") > 20
+    assert written.decode().startswith("\ufeff# Title")
+    assert stat.S_IMODE(document.stat().st_mode) == 0o600
+    assert document.stat().st_mtime_ns > before.st_mtime_ns
+
+
+def test_a_document_in_another_encoding(folder: Path) -> None:
+    document = b"\xe9 " + DOCUMENT.format(name="results").encode()
+    Path("BENCH.md").write_bytes(document)
+    result = invoke("--only", "gzip", "c.txt", "--into", "BENCH.md")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "BENCH.md: is not UTF-8 at offset 0" in result.stderr
+    assert Path("BENCH.md").read_bytes() == document

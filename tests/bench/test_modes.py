@@ -16,20 +16,19 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fscompress.bench.ablation import CONTEXTS, SETS, Loss, ablate, variants
-from fscompress.bench.blocks import blocks, decode, encode
 from fscompress.bench.curve import measure_curve, places
-from fscompress.bench.decisions import cost, decisions, mixed_cost, mixed_p1, network_cost
 from fscompress.bench.lanes import lanes_to_try, measure_lanes, prefixes
 from fscompress.bench.measure import Row, failed
 from fscompress.bench.parts import measure_parts
 from fscompress.bench.scaling import Scale, _scale
 from fscompress.bench.worker import Task
 from fscompress.cli.app import group
-from fscompress.engine.evaluation import integer_bits_per_byte
+from fscompress.code_lengths import cost, decisions, mixed_cost, mixed_p1, network_cost
 from fscompress.errors import EngineError, RefusedError
 from fscompress.levels import LEVELS, Level, plan
 from fscompress.mixer import BEST, Mixer, MixerSettings, priors_of, settings_for
 from fscompress.mixer.settings import MATCH_BIT, N_CONTEXTS, SET_ROWS
+from fscompress.planned import blocks, encode
 from tests.helpers import cpu, text, tiny
 
 NORMAL = LEVELS["normal"]
@@ -47,26 +46,6 @@ def by_name(losses: list[Loss]) -> dict[str, Loss]:
 def test_names_are_as_many_as_the_mixer_has() -> None:
     assert len(set(CONTEXTS)) == N_CONTEXTS == 31
     assert len(set(SETS)) == len(SET_ROWS)
-
-
-@pytest.mark.parametrize("lanes", [1, 3, 7])
-def test_decisions_are_those_of_the_network(lanes: int) -> None:
-    plain = text(601)
-    parts = decisions(plain, lanes, cpu(tiny()))
-    assert [part.data.shape for part in parts] == [(601 // lanes, lanes), *([(1, 601 % lanes)] if 601 % lanes else [])]
-    assert all(part.network.shape == (len(part.data), 8, 1, part.data.shape[1]) for part in parts)
-    whole = plain[: len(plain) // lanes * lanes]
-    expected = integer_bits_per_byte(tiny(), whole, lanes) * len(whole) / 8
-    assert network_cost(decisions(whole, lanes, cpu(tiny()))) == pytest.approx(expected)
-
-
-def test_cost_is_what_the_coder_spends() -> None:
-    plain = text(2003)
-    planned = plan(NORMAL, len(plain), 1)
-    ideal = mixed_cost(MixerSettings.unpack(planned.parameters), decisions(plain, planned.lanes, cpu(tiny())))
-    block = encode(plain, planned, [cpu(tiny())])
-    assert ideal <= len(block.coded) <= ideal + 12
-    assert decode(block, [cpu(tiny())]) == plain
 
 
 def test_everything_on_is_the_mixer_itself() -> None:
@@ -293,7 +272,7 @@ MODES = pytest.mark.parametrize(
 @MODES
 def test_command(installed: Path, here: Path, mode: str, titles: list[str], check: Callable[[Any], None]) -> None:
     Path("a.txt").write_bytes(text(600))
-    words = [f"--{mode}", "a.txt", "--sizes", "600,300"]
+    words = [f"--{mode}", "a.txt", *(["--sizes", "600,300"] if mode == "lanes" else [])]
     result = invoke(*words, "--json")
     assert result.exit_code == 0, result.stderr
     check(json.loads(result.stdout))
@@ -312,7 +291,7 @@ def test_command(installed: Path, here: Path, mode: str, titles: list[str], chec
         (["--ablation", "--lanes", "a.txt"], "--ablation and --lanes exclude each other"),
         (["--train", "--parts", "a.txt"], "--train and --parts exclude each other"),
         (["--parts"], "--parts needs a FILE"),
-        (["--parts", "--plot", "a.svg", "a.txt"], "--parts has no picture; leave --plot out"),
+        (["--parts", "--plot", "a.svg", "a.txt"], "--parts takes no --plot"),
         (["--ablation", "--level", "fast", "a.txt"], "level fast has not"),
         (["--lanes", "--sizes", "10,x", "a.txt"], "'10,x' is not a list of positive numbers"),
         (["--lanes", "--sizes", "0", "a.txt"], "'0' is not a list of positive numbers"),

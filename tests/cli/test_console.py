@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from fscompress.cli.console import Console, about, describe
-from fscompress.cli.tables import table
+from fscompress.cli.tables import markdown_table, table
 from fscompress.errors import ChecksumError, DamagedError, ModelNotFoundError, RefusedError
 
 
@@ -51,6 +51,8 @@ def test_about_names_the_subject() -> None:
 def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Console().bar(100, "a") as progress:
         progress(100)
+    with Console().download_bar() as report:
+        report("a.zip", 50, 100)
     assert capsys.readouterr() == ("", "")
 
 
@@ -59,4 +61,7 @@ def test_table() -> None:
 
 
 def test_names_of_any_bytes_in_a_table() -> None:
-    assert table(["file"], [["a\nb"], ["c\udcff"]], left={0}) == "file\na\\nb\nc\N{REPLACEMENT CHARACTER}"
+    rows = [["a\nb"], ["c\udcff"]]
+    assert table(["file"], rows, left={0}) == "file\na\\nb\nc\N{REPLACEMENT CHARACTER}"
+    lines = markdown_table(["file"], rows, left={0}).splitlines()
+    assert lines == ["| file |", "| --- |", r"| a\nb |", "| c\N{REPLACEMENT CHARACTER} |"]

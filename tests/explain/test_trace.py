@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fscompress.bench.ablation import ablate
-from fscompress.bench.decisions import cost, decisions, file_order, mixed_cost, network_cost
+from fscompress.code_lengths import cost, decisions, file_order, mixed_cost, network_cost
 from fscompress.explain.summary import KINDS, PLACES, by_input, by_kind, by_place, running_cost
 from fscompress.explain.trace import NETWORK, NOBODY, TOP, Trace, trace, weigh
 from fscompress.lanes import to_rows

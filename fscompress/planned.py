@@ -1,4 +1,7 @@
-"""Blocks as an encoder cuts and codes them, one after the other in one thread, with a clock beside."""
+"""Blocks as an encoder cuts and codes them, one after the other in one thread, with a clock beside.
+
+For measurements: ``codec.py`` codes files.  Guarded by ``tests/test_code_lengths.py``.
+"""
 
 import time
 import zlib
@@ -22,14 +25,14 @@ def blocks(data: bytes, chosen: Level) -> Iterator[bytes]:
 def encode(plain: bytes, planned: Plan, engines: Sequence[Engine]) -> CodedBlock:
     """One block coded as planned; its ``coded`` are the bytes that a file would hold."""
     predicting = predictor(planned, len(plain), engines)
-    coded = encode_block(plain, planned.lanes, predicting, _silent)
+    coded = encode_block(plain, planned.lanes, predicting)
     return CodedBlock(planned.scheme, planned.lanes, planned.parameters, len(plain), zlib.crc32(plain), coded)
 
 
 def decode(block: CodedBlock, engines: Sequence[Engine]) -> bytes:
     """The plain bytes; raises ChecksumError if they are not those that were encoded."""
     planned = Plan(block.scheme, block.lanes, block.parameters)
-    return decode_block(block, predictor(planned, block.n_plain, engines), _silent)
+    return decode_block(block, predictor(planned, block.n_plain, engines))
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float]:
@@ -37,7 +40,3 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
     began = time.perf_counter()
     result = work()
     return result, time.perf_counter() - began
-
-
-def _silent(_n_bytes: int) -> None:
-    """Reports no progress."""

@@ -1,4 +1,7 @@
-"""The decisions of a block whose bytes are known, what network and mixer say of them, and what they cost to code."""
+"""The decisions of a block whose bytes are known, what network and mixer say of them, and what they cost to code.
+
+Nothing is coded: costs are ideal code lengths.  Guarded by ``tests/test_code_lengths.py``.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
