@@ -11,53 +11,10 @@ from fscompress.engine import Engine
 from fscompress.errors import RefusedError
 from fscompress.levels import Level, plan
 from fscompress.mixer import LEVELS, MixerSettings, settings_for
+from fscompress.mixer.names import CONTEXTS, SETS
 from fscompress.mixer.settings import BLANK_PRIORS, MATCH_BIT, SET_MATCH, SET_NETWORK, mask
 from fscompress.planned import blocks
 
-# Names of docs/INTEGER.md, 7.5 and 7.8, by number.
-CONTEXTS = (
-    "order 1",
-    "order 2",
-    "order 3",
-    "order 4",
-    "order 5",
-    "order 6",
-    "word",
-    "two words",
-    "shape of six runs",
-    "brackets",
-    "predicted byte and length of the match",
-    "brackets and shape of three runs",
-    "column and byte above",
-    "four bytes, high bits",
-    "word and first byte of the line",
-    "what followed two bytes",
-    "key and two bytes",
-    "word and the one before the last",
-    "column and last byte",
-    "shape of four runs",
-    "same field of the line before",
-    "sparse: bytes 2 and 3",
-    "sparse: bytes 2 to 4",
-    "what followed one byte",
-    "two code points",
-    "two bytes above",
-    "tag",
-    "indentation and first byte of the line",
-    "shape of three runs and last byte",
-    "order 7",
-    "shape of five runs and two bytes",
-)
-SETS = (
-    "by match",
-    "by bits of this byte",
-    "by last byte",
-    "by highest order known",
-    "by network and match",
-    "by byte before the last",
-    "by classes of three bytes",
-    "by length of the word",
-)
 LPAQ = mask(0, 1, 2, 3, 4, 5, 6, MATCH_BIT)
 WHOLE, CONTEXT_GROUP, SET_GROUP, STAGE_GROUP, LPAQ_GROUP = "", "context", "weight set", "stage", "lpaq class"
 GROUPS = (WHOLE, CONTEXT_GROUP, SET_GROUP, STAGE_GROUP, LPAQ_GROUP)

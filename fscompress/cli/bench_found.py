@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from fscompress.bench import plot
 from fscompress.cli.bench_into import write_into
 from fscompress.cli.bench_options import Form
+from fscompress.cli.results import show
 from fscompress.cli.tables import markdown_table, table
-from fscompress.files import STANDARD, check_output, open_output
+from fscompress.files import STANDARD, check_output, open_output, require_stdout
 
 Draw = Callable[[str], bytes]  # from a suffix of plot.SUFFIXES to the file's bytes
 
@@ -89,6 +88,7 @@ def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 def check_form(form: Form, name: str) -> None:
     """Raises RefusedError for what ``deliver`` could not write: before hours of measuring, not after."""
+    require_stdout()
     if form.plot:
         plot.check(form.plot)
         check_output(form.plot, STANDARD, form.force, binary=False)
@@ -98,7 +98,7 @@ def check_form(form: Form, name: str) -> None:
 
 def deliver(form: Form, name: str, forms: Mapping[str, Callable[[], str]], draw: Draw | None, whole: bool) -> None:
     """Prints the chosen form; writes the picture and, of a ``whole`` run alone, Markdown into the document."""
-    click.echo(forms[form.kind]().rstrip("\n"))
+    show(forms[form.kind]().rstrip("\n"))
     if form.plot and draw:
         with open_output(form.plot, force=form.force) as output:
             output.write(draw(Path(form.plot).suffix))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fscompress.bench.ablation import CONTEXTS
 from fscompress.blocks import Progress, silent
 from fscompress.code_lengths import F64, Steps, byte_bits, decisions, file_order
 from fscompress.engine import Engine
@@ -17,6 +16,7 @@ from fscompress.explain.kernels import weigh_steps
 from fscompress.lanes import U8
 from fscompress.levels import Level, plan
 from fscompress.mixer import Mixer, MixerSettings, priors_of
+from fscompress.mixer.names import CONTEXTS
 from fscompress.planned import blocks
 from fscompress.predictor import U16
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from fscompress.bench.ablation import CONTEXTS, SETS, Loss, ablate, variants
+from fscompress.bench.ablation import Loss, ablate, variants
 from fscompress.bench.curve import measure_curve, places
 from fscompress.bench.lanes import lanes_to_try, measure_lanes, prefixes
 from fscompress.bench.measure import Row, failed
@@ -27,6 +27,7 @@ from fscompress.code_lengths import cost, decisions, mixed_cost, mixed_p1, netwo
 from fscompress.errors import EngineError, RefusedError
 from fscompress.levels import LEVELS, Level, plan
 from fscompress.mixer import BEST, Mixer, MixerSettings, priors_of, settings_for
+from fscompress.mixer.names import CONTEXTS, SETS
 from fscompress.mixer.settings import MATCH_BIT, N_CONTEXTS, SET_ROWS
 from fscompress.planned import blocks, encode
 from tests.helpers import cpu, text, tiny

@@ -173,7 +173,7 @@ def test_full_disk_is_one_line(program: Program) -> None:
 @pytest.mark.parametrize(
     "words",
     ["encode <&-", "encode -c a.txt >&-", "list a.txt.fsc >&-", "models --json >&-", "eval a.txt >&-",
-     "study cells a.txt >&-"],
+     "study cells a.txt >&-", "bench --only fscompress a.txt >&-", "bench --published >&-"],
 )  # fmt: skip
 def test_closed_stdin_and_stdout(program: Program, words: str) -> None:
     Path("a.txt").write_bytes(TEXT)
