@@ -17,6 +17,7 @@ from fscompress.mixer.kernels import learn
 from fscompress.mixer.reference import ReferenceMixer
 from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
 from tests.helpers import cpu, noise, other, reference, text, tiny
+from tests.mixer.by_decisions import ByDecisions
 
 MODELS = [tiny, other]
 
@@ -66,7 +67,7 @@ def test_equals_separate_calls(level: int, n_networks: int, lanes: int) -> None:
     for plain in (text(601), text(16), noise(47), text(300) * 2):
         settings = replace(settings_for(level, len(plain), n_networks), lanes=lanes)
         mixers = [Mixer(settings, len(plain), priors_of(settings)) for _ in range(2)]
-        expected = separately(engines(n_networks), mixers[0], plain, lanes)
+        expected = separately(engines(n_networks), ByDecisions(mixers[0]), plain, lanes)
         assert decisions(MixingPredictor(engines(n_networks), mixers[1]), plain, lanes) == expected
         assert len(expected) == 8 * len(plain)
         rows = to_rows(plain, lanes)

@@ -39,7 +39,6 @@ from fscompress.mixer.layout import (
     SET_IDS,
     SET_OFFSETS,
     SET_P1,
-    STARTED,
     STEP,
     STRIDE,
     WIDTH,
@@ -190,15 +189,6 @@ def open_block(shape, slots, lanes, history):
         lanes[lane, NODE] = 1
         hash_contexts(shape, lanes, lane, history, lane * shape[STRIDE])
         open_nibble(shape, lanes, lane, slots, False)
-
-
-@kernel
-def advance(shape, slots, maps, weights, lanes, inputs, history, links, bits, networks, p1):
-    """One decision: learns ``bits`` of the decision before (ignored at the first), then predicts ``p1``."""
-    if shape[STARTED]:
-        learn(shape, slots, maps, weights, lanes, inputs, history, links, bits)
-    shape[STARTED] = 1
-    predict(shape, slots, maps, weights, lanes, inputs, networks, p1)
 
 
 @kernel

@@ -71,9 +71,8 @@ N_CONTEXT_BLOCKS = 4
     FINAL_WEIGHTS,  # offset in weights
     RATE_FLOOR,  # learning rate of the sets: floor + start * 1024 / (1024 + decisions / 8)
     RATE_START,
-    STARTED,
     MATCHING,
-) = range(23)
+) = range(22)
 CHOSEN_IDS = 24  # 31 places
 SET_IDS = 56  # 8 places
 SET_OFFSETS = 64  # 8 places: offset in weights of the set with that number

@@ -1,10 +1,10 @@
-"""The mixer of one block: arrays, and the two calls that drive the kernels."""
+"""The mixer of one block: its arrays, which the kernels of a step take, and a call for whole steps of known bytes."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fscompress.mixer import layout as at
-from fscompress.mixer.kernels import advance, open_block, run_steps
+from fscompress.mixer.kernels import open_block, run_steps
 from fscompress.mixer.priors import Priors, blank_priors
 from fscompress.mixer.settings import SET_ROWS, MixerSettings
 from fscompress.mixer.tables import SQUASH, SSE_NODES, SSE_STEP, STRETCH_LIMIT
@@ -30,9 +30,7 @@ class Mixer:
     """Turns network probabilities into better ones, bit by bit, for the lanes of one block.
 
     Lane l of S holds n // S bytes, one more if l < n % S; at step t the active lanes are the first S, or, in the last
-    step, the first n % S.  Either call ``advance`` once a decision, or ``run_steps`` for whole steps whose bytes are
-    known (encoding); both give the same probabilities.  ``advance`` may follow ``run_steps``, not the reverse:
-    it leaves a decision pending whose bits ``run_steps`` does not take.
+    step, the first n % S.  Coders hand ``state`` to the kernels of ``decisions.py``, which keep it up to date.
 
     Args:
         settings: the block's parameters.
@@ -75,9 +73,6 @@ class Mixer:
             self.history,
             self.links,
         )
-        self._p1 = np.zeros(lanes, np.uint16)
-        self._no_bits = np.zeros(lanes, np.uint8)
-        self._no_networks = np.zeros((0, lanes), np.uint16)
         open_block(shape, self.slots, self.lanes, self.history)
 
     def _build_maps(self, priors: Priors) -> NDArray[np.uint32]:
@@ -112,33 +107,9 @@ class Mixer:
 
     @property
     def n_active(self) -> int:
-        """Lanes of the next decision (after a byte's last decision: of the step to come)."""
-        ends_byte = self.shape[at.STARTED] and self.shape[at.BIT] == 7
-        step = int(self.shape[at.STEP]) + int(ends_byte)
-        lanes = self.settings.lanes
-        return lanes if step < self.n_bytes // lanes else self.n_bytes % lanes if step == self.n_bytes // lanes else 0
-
-    def advance(self, bits: Uint8s | None, networks: Uint16s | None = None) -> Uint16s:
-        """Learns the bits of the decision before, then predicts the next one.
-
-        Args:
-            bits: uint8 [lanes of the decision before], 0 or 1; None at the block's first decision.
-            networks: uint16 [n_networks, n_active], each 1..65535; None without networks.
-
-        Returns:
-            p1 uint16 [n_active], 1..65535: a view that the next call overwrites.
-        """
-        n = self.n_active
-        if n == 0:
-            raise ValueError("mixer: the block is complete")
-        if (bits is None) == bool(self.shape[at.STARTED]):
-            raise ValueError("mixer: bits of the decision before are needed, and none at the first")
-        networks = self._no_networks if networks is None else networks
-        p1 = self._p1[:n]
-        if networks.shape[0] != self.settings.n_networks or networks.shape[1] < n:
-            raise ValueError(f"mixer: networks must be [{self.settings.n_networks}, {n}] (got {networks.shape})")
-        advance(*self.state, self._no_bits if bits is None else bits, networks, self._p1)
-        return p1
+        """Lanes of the step to come."""
+        lanes, left = self.settings.lanes, self.n_bytes - int(self.shape[at.STEP]) * self.settings.lanes
+        return max(0, min(lanes, left))
 
     def run_steps(self, data: Uint8s, networks: Uint16s | None = None) -> Uint16s:
         """Predicts and learns whole steps of known bytes.
@@ -151,7 +122,7 @@ class Mixer:
             p1 uint16 [T, 8, n_active].
         """
         steps, n = data.shape
-        if self.shape[at.STARTED] or n != self.n_active:
+        if self.shape[at.BIT] or n != self.n_active:
             raise ValueError("mixer: run_steps needs whole steps of all active lanes")
         if networks is None:
             networks = np.zeros((steps, 8, 0, n), np.uint16)

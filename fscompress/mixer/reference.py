@@ -82,7 +82,7 @@ def maps_of(entries: Sequence[int]) -> list[Map]:
 
 
 class ReferenceMixer:
-    """``Mixer`` with the same ``advance``, one dictionary of buckets and Python integers."""
+    """``Mixer`` with one dictionary of buckets and Python integers, a call of ``advance`` for each decision."""
 
     def __init__(self, settings: MixerSettings, n_bytes: int, priors: Priors | None = None) -> None:
         priors = blank_priors(settings) if priors is None else priors

@@ -9,6 +9,7 @@ import pytest
 from fscompress.mixer.mixer import Mixer
 from fscompress.mixer.reference import ReferenceMixer
 from fscompress.mixer.settings import ALL_CONTEXTS, BEST, MATCH_BIT, MixerSettings, mask, settings_for
+from tests.mixer.by_decisions import ByDecisions
 
 TEXT = b'<a href="x">The {quick} [[fox]], jumps\n  over; 3 lazy dogs: 12,7 | "key": 45\n\tquick = \xd0\xb6\xd1\x8f\n'
 
@@ -67,7 +68,7 @@ def test_kernels_equal_reference(lanes, n_bytes, n_networks, table_log2, sse_log
     settings = MixerSettings(45, lanes, n_networks, table_log2, sse_log2, contexts, sets)
     data, networks = sample(n_bytes, lanes), networks_for(settings, n_bytes, lanes)
     expected = decide(ReferenceMixer(settings, n_bytes), data, networks)
-    assert decide(Mixer(settings, n_bytes), data, networks) == expected
+    assert decide(ByDecisions(Mixer(settings, n_bytes)), data, networks) == expected
     assert len(expected) == 8 * n_bytes
     assert all(1 <= p <= 65535 for p in expected)
 
@@ -78,7 +79,7 @@ def test_saturated_counters_equal_reference(byte):
     data = np.full(1400, byte, np.uint8)
     networks = networks_for(settings, len(data), 0)
     expected = decide(ReferenceMixer(settings, len(data)), data, networks)
-    assert decide(Mixer(settings, len(data)), data, networks) == expected
+    assert decide(ByDecisions(Mixer(settings, len(data))), data, networks) == expected
 
 
 @pytest.mark.parametrize("lanes", [1, 3, 16])
@@ -86,7 +87,7 @@ def test_whole_steps_equal_decisions(lanes):
     settings = MixerSettings(45, lanes, 1, 8, 8, ALL_CONTEXTS, 255)
     data = sample(4001, 5)
     networks = networks_for(settings, len(data), 7)
-    expected = decide(Mixer(settings, len(data)), data, networks)
+    expected = decide(ByDecisions(Mixer(settings, len(data))), data, networks)
     texts, mixer, found = lanes_of(data, lanes), Mixer(settings, len(data)), []
     whole = len(texts[-1])
     for start, stop in ((0, 1), (1, whole), (whole, len(texts[0]))):

@@ -20,6 +20,7 @@ from fscompress.mixer.mixer import n_inputs
 from fscompress.mixer.priors import TRAINED_START
 from fscompress.mixer.reference import ReferenceMixer
 from fscompress.mixer.settings import SET_BYTE2, SET_NODE, SET_ROWS, SET_WORD, mask
+from tests.mixer.by_decisions import ByDecisions
 
 FIRST = settings_for(NORMAL, 1000, 1)
 
@@ -48,7 +49,7 @@ def test_every_choice_of_sets_has_rows(level: int, sets: int) -> None:
         assert priors.set_rows[number].shape[1] == n_inputs(settings)
     networks = np.array([[40_000]], np.uint16)
     expected = ReferenceMixer(settings, 100, priors).advance(None, networks.tolist())
-    assert Mixer(settings, 100, priors).advance(None, networks).tolist() == expected
+    assert ByDecisions(Mixer(settings, 100, priors)).advance(None, networks).tolist() == expected
 
 
 def test_columns_follow_the_chosen_contexts_and_networks() -> None:
@@ -68,13 +69,15 @@ def test_blank_priors_are_blank() -> None:
     assert np.array_equal(priors_of(settings).context_maps, blank_priors(settings).context_maps)
 
 
-def test_what_run_steps_may_follow() -> None:
-    settings = replace(FIRST, lanes=1)
-    mixer, data = Mixer(settings, 3), np.array([[97]], np.uint8)
-    networks = np.full((1, 8, 1, 1), 32768, np.uint16)
+def test_run_steps_takes_whole_steps_of_all_lanes() -> None:
+    settings = replace(FIRST, lanes=2)
+    mixer, data = Mixer(settings, 5), np.array([[97, 98]], np.uint8)
+    networks = np.full((1, 8, 1, 2), 32768, np.uint16)
     mixer.run_steps(data, networks)
-    mixer.advance(None, networks[0, 0])
-    for bit in range(7):
-        mixer.advance(np.array([bit & 1], np.uint8), networks[0, 0])
+    with pytest.raises(ValueError, match="all active lanes"):
+        mixer.run_steps(data[:, :1], networks[:, :, :, :1])
+    one = ByDecisions(mixer)
+    one.advance(None, networks[0, 0])
+    one.advance(data[0] >> 7, networks[0, 0])
     with pytest.raises(ValueError, match="whole steps"):
         mixer.run_steps(data, networks)
