@@ -45,10 +45,8 @@ def decisions(plain: bytes, lanes: int, engine: Engine, look: Look = _unseen) ->
     network, p1 = NetworkPredictor(engine, len(plain), lanes), np.empty((len(rows), 8, 1, lanes), np.uint16)
     for t, row in enumerate(rows):
         n = active_lanes(len(plain), lanes, t)
-        said = np.empty((1, 8, n), np.uint16)
         look(engine.tree[:n])
-        network.predict(row[None, :n], said)
-        p1[t, :, 0, :n] = said[0]
+        p1[t, :, :, :n] = network.network_p1(row[None, :n])[0]
     rest = len(plain) % lanes
     parts = [(rows[:whole], p1[:whole]), (rows[whole:, :rest], p1[whole:, ..., :rest])]
     return [Steps(np.ascontiguousarray(data), np.ascontiguousarray(said)) for data, said in parts if data.size]

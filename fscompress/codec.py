@@ -86,10 +86,11 @@ class CodingStats:
 
 @dataclass(frozen=True)
 class PlainBlock:
-    """Plain bytes and how they are to be coded."""
+    """Plain bytes and how they are to be coded; ``ahead``: the networks in a thread of their own."""
 
     plain: bytes = field(repr=False)
     planned: Plan
+    ahead: bool = False
 
     @property
     def n_plain(self) -> int:
@@ -119,8 +120,7 @@ def encode_stream(
     _refuse_models(models, chosen)
     block_log2 = options.block_log2 or chosen.block_log2
     writer, unnamed = Writer(target, block_log2), list(models)
-    parts = cut(source, 1 << block_log2)
-    blocks = (PlainBlock(plain, plan(chosen, len(plain), len(models))) for plain in parts)
+    blocks = _plain_blocks(source, block_log2, chosen, len(models), executor is None and options.threads > 1)
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
         submitted = _submit_plain(blocks, Networks(models, options.engine), run, cancel.before(progress))
         for block, coded in in_order(submitted, run.has_room, cancel.set):
@@ -130,6 +130,16 @@ def encode_stream(
     writer.finish()
     stats.n_coded, stats.seconds = writer.n_written, time.monotonic() - began
     return stats
+
+
+def _plain_blocks(
+    source: BinaryIO, block_log2: int, chosen: Level, n_models: int, has_second_thread: bool
+) -> Iterator[PlainBlock]:
+    """All of ``source``; a second thread is its one block's, if it has but one, and of no use without a mixer."""
+    n_block, ahead = 1 << block_log2, has_second_thread and chosen.mixing is not None
+    for plain in cut(source, n_block):
+        yield PlainBlock(plain, plan(chosen, len(plain), n_models), ahead and len(plain) < n_block)
+        ahead = False
 
 
 def _refuse_models(models: Sequence[IntegerModel], chosen: Level) -> None:
@@ -182,7 +192,7 @@ def decode_stream(
 
 def _encode(engines: Sequence[Engine], block: PlainBlock, tick: Progress) -> bytes:
     predicts = predictor(block.planned, block.n_plain, engines)
-    return encode_block(block.plain, block.planned.lanes, predicts, tick)
+    return encode_block(block.plain, block.planned.lanes, predicts, tick, block.ahead)
 
 
 def decode_coded(engines: Sequence[Engine], block: CodedBlock, tick: Progress) -> bytes:

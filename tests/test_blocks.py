@@ -1,5 +1,6 @@
 """One block through network and coder: any lanes, either engine, and the checks at its end."""
 
+import threading
 import zlib
 from collections.abc import Callable
 
@@ -58,10 +59,34 @@ def test_progress_counts_every_byte_once(n_bytes: int, lanes: int) -> None:
     engine, seen = cpu(tiny()), []
     coded = encoded(text(n_bytes), lanes, engine, seen.append)
     assert sum(seen) == n_bytes
-    assert len(seen) == -(-(n_bytes // lanes) // 64) + bool(n_bytes % lanes)
+    assert len(seen) == -(-(n_bytes // lanes) // max(64, 256 // lanes)) + bool(n_bytes % lanes)
     seen.clear()
     decoded(block(text(n_bytes), lanes, coded), engine, seen.append)
     assert sum(seen) == n_bytes
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_networks_that_read_ahead_outlive_no_block() -> None:
+    """Neither one that is stopped nor one whose network fails; the engine is free for the next block then."""
+    engine, threads, plain = cpu(tiny()), threading.active_count(), text(3000)
+    whole = encoded(plain, 2, engine, silent)
+
+    def stop(_n: int) -> None:
+        raise StoppedError
+
+    for _ in range(3):
+        with pytest.raises(StoppedError):
+            encode_block(plain, 2, NetworkPredictor(engine, len(plain), 2), stop, ahead=True)
+        assert threading.active_count() == threads
+        assert encode_block(plain, 2, NetworkPredictor(engine, len(plain), 2), silent, ahead=True) == whole
+    failing = NetworkPredictor(engine, len(plain), 2)
+    failing.network_p1 = lambda rows: stop(rows.size)  # type: ignore[method-assign]
+    with pytest.raises(StoppedError):
+        encode_block(plain, 2, failing, silent, ahead=True)
+    assert threading.active_count() == threads
 
 
 def test_the_order_of_decisions() -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fscompress import levels
+from fscompress import codec, levels
+from fscompress.blocks import encode_block
 from fscompress.codec import CodingOptions, decode_stream, encode_stream
 from fscompress.container import BlockInfo, CodedBlock, ModelRecord, RawBlock, Reader, skim
 from fscompress.engine import IntegerModel
@@ -67,6 +68,31 @@ def test_round_trip_of_any_bytes(plain: bytes) -> None:
     data = encode(plain)
     assert decode(data) == plain
     assert len(data) <= len(plain) + 64 + 16 * bool(plain)
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "level", "threads", "expected"),
+    [
+        (1000, "normal", 2, [True]),
+        (1000, "normal", 1, [False]),
+        (1024, "normal", 2, [False]),  # another block may follow
+        (2500, "normal", 2, [False] * 3),
+        (1000, "fast", 2, [False]),
+    ],
+)
+def test_the_networks_of_a_single_block_read_ahead(
+    n_bytes: int, level: str, threads: int, expected: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, found = text(n_bytes), []
+
+    def spied(*arguments: Any) -> bytes:
+        found.append(arguments[-1])
+        return encode_block(*arguments)
+
+    one = encode(plain, level=level, block_log2=10)
+    monkeypatch.setattr(codec, "encode_block", spied)
+    assert encode(plain, level=level, block_log2=10, threads=threads) == one
+    assert found == expected
 
 
 @pytest.mark.parametrize("plain", [text(2300), noise(1100) + text(300)], ids=["text", "mixed"])

@@ -54,9 +54,7 @@ def decisions(one: Predictor, plain: bytes, lanes: int) -> list[int]:
     found: list[int] = []
     for t, row in enumerate(to_rows(plain, lanes)):
         n = active_lanes(len(plain), lanes, t)
-        p1 = np.empty((1, 8, n), np.uint16)
-        one.predict(row[None, :n], p1)
-        found += p1.reshape(-1).tolist()
+        found += one.mixed_p1(row[None, :n], one.network_p1(row[None, :n])).reshape(-1).tolist()
     return found
 
 
@@ -121,6 +119,7 @@ def test_blocks_in_any_lanes(level: int, lanes: int) -> None:
     plain = text(91) if lanes <= 91 else text(4500)
     settings = MixerSettings(level, lanes, 1, 6, 8, settings_for(level, 1, 1).contexts, settings_for(level, 1, 1).sets)
     planned = Plan(SCHEME_MIXED, lanes, settings.pack())
-    coded = encode_block(plain, lanes, predictor(planned, len(plain), engines(1)), lambda n: None)
+    coded = encode_block(plain, lanes, predictor(planned, len(plain), engines(1)))
+    assert encode_block(plain, lanes, predictor(planned, len(plain), engines(1)), ahead=True) == coded
     block = CodedBlock(SCHEME_MIXED, lanes, planned.parameters, len(plain), zlib.crc32(plain), coded, offset=0)
-    assert decode_block(block, predictor(planned, len(plain), engines(1)), lambda n: None) == plain
+    assert decode_block(block, predictor(planned, len(plain), engines(1))) == plain

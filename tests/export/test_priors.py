@@ -34,10 +34,8 @@ def test_network_p1_are_those_of_each_text_alone() -> None:
     texts = np.stack([np.frombuffer(data, np.uint8) for data in (text(90), noise(90), text(90, 7000))])
     together = network_p1(cpu(tiny()), texts)
     for row, mine in zip(texts, together, strict=True):
-        alone, p1 = NetworkPredictor(cpu(tiny()), len(row), 1), np.empty((1, 8, 1), np.uint16)
-        for t in range(len(row)):
-            alone.predict(row[None, t : t + 1], p1)
-            assert np.array_equal(mine[t], p1[0, :, 0])
+        alone = NetworkPredictor(cpu(tiny()), len(row), 1)
+        assert np.array_equal(mine, alone.network_p1(row[:, None])[:, :, 0, 0])
 
 
 def test_trained_priors_are_a_file_like_the_stored_one(tmp_path: Path) -> None:
