@@ -1,4 +1,4 @@
-# Every target works in a fresh clone: what it needs is made first.  `make PYTHON=python3.12 ...` chooses the interpreter.
+# Every target works in a fresh clone: what it needs is made first; without a folder to keep kernels in, too (hence `-`).  `make PYTHON=python3.12 ...` chooses the interpreter.
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +18,7 @@ help: ## list the targets
 
 demo: $(INSTALLED) ## encode and decode a real English text, compare, print sizes and bits per character
 	@mkdir -p $(DEMO)
-	$(BIN)/fscompress warmup
+	-$(BIN)/fscompress warmup
 	@echo "an English text that comes with Python: the topics of help()"
 	$(BIN)/python -m fscompress.bench.sample > $(DEMO)/english.txt
 	$(BIN)/fscompress encode -f -v $(DEMO)/english.txt -o $(DEMO)/english.fsc
@@ -30,11 +30,11 @@ demo: $(INSTALLED) ## encode and decode a real English text, compare, print size
 check: lint test ## all that a change must pass: format, lint, types, docs, fast tests
 
 test: $(DEVELOPER) ## fast tests
-	$(BIN)/fscompress warmup
+	-$(BIN)/fscompress warmup
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 test-all: $(DEVELOPER) ## all tests, slow ones and long fuzzing included
-	$(BIN)/fscompress warmup
+	-$(BIN)/fscompress warmup
 	HYPOTHESIS_PROFILE=expensive $(BIN)/python -m pytest -q
 
 torture: $(DEVELOPER) ## faults on real processes, then mutated files: make torture MINUTES=60
