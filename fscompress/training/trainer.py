@@ -159,16 +159,17 @@ class Trainer:
     def _train(self, tell: Callable[[Report], None], stopped: Callable[[], bool]) -> None:
         saved = self.state.seconds
         while self._goes_on(stopped):
-            if self.state.seconds - saved >= self.options.save_seconds:
+            agreed = self.state.seconds  # of rank 0's clock: on any other one, not all ranks would save at once
+            if agreed - saved >= self.options.save_seconds:
                 self.save()
-                saved = self.state.seconds
+                saved = agreed
             began = time.monotonic()
             bpc, rate = self._train_step()
             better = self.state.step % self._eval_every == 0 and self._validate()
             self.state.seconds += time.monotonic() - began
             if better:  # BEST is known to the checkpoint that goes on, so nothing worse ever replaces it
                 self.save()
-                saved = self.state.seconds
+                saved = agreed
             if self.world.leads:
                 self._tell(bpc, rate, tell)
         if self.progress() >= 1.0 and self.state.validated_at != self.state.step:

@@ -1,6 +1,7 @@
 """The loop: it learns, resumes bit for bit, keeps the best checkpoint, and refuses what does not fit."""
 
 import dataclasses
+import itertools
 import json
 import os
 
@@ -13,6 +14,7 @@ from fscompress.errors import CheckpointError, CorpusError, RefusedError
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
 from fscompress.temporary import _sweep
+from fscompress.training import distributed
 from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
 from fscompress.training.config import OPTIMISERS, PRESETS, Preset, TrainConfig, preset
 from fscompress.training.metrics import METRICS
@@ -129,6 +131,23 @@ def test_the_best_is_never_replaced_by_worse_after_a_kill(corpus, tmp_path):
     resumed = make(corpus, tmp_path, 60, resume=True)
     assert resumed.state.best == best["best"]
     assert resumed.state.step == best["step"]
+
+
+@pytest.mark.parametrize("own", [0.1, 0.9])
+def test_only_the_clock_of_rank_0_decides_when_to_save(corpus, tmp_path, monkeypatch, own):
+    """Saving is one exchange of all ranks, whatever seconds their ``own`` clocks say that a step took."""
+
+    class World(distributed.World):
+        def agree(self, stop, seconds):
+            return stop, float(trainer.state.step)  # a second a step
+
+    monkeypatch.setattr("fscompress.training.trainer.time.monotonic", itertools.count(0, own).__next__)
+    options = RunOptions(tmp_path, "cpu", "fp32", compiled=False, eval_every=10, save_seconds=2.5)
+    trainer = Trainer(SMALL, corpus, Budget(steps=20), options, world=World())
+    saved = []
+    monkeypatch.setattr(trainer, "save", lambda: saved.append(trainer.state.step))
+    fit(trainer)
+    assert saved == [3, 6, 9, 10, 12, 15, 18, 20, 20]
 
 
 def test_a_run_at_a_place_whose_name_is_no_text(corpus, tmp_path):
