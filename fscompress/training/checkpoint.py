@@ -67,7 +67,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             file.seek(0)
             tensors = load(file.read())
         model, training = ModelConfig(**described["model"]), TrainConfig(**described["training"])
-        return Checkpoint(model, training, described["progress"], tensors)
+        return Checkpoint(model, training, {**described["progress"]}, tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: checkpoint cannot be read ({error})") from error
 

@@ -277,7 +277,9 @@ class Trainer:
     def _restore(self, saved: Checkpoint) -> None:
         if saved.model != self.preset.model or saved.training != self.preset.training:
             raise CheckpointError(f"{self.options.out}: its checkpoint is of another preset or other settings")
-        if saved.progress["n_train"] != self.corpus.n_train:
+        if "rng" not in saved.tensors:
+            raise CheckpointError(f"{self.options.out}: its checkpoint holds weights alone; start from it with --init")
+        if saved.progress.get("n_train") != self.corpus.n_train:
             raise CheckpointError(f"{self.options.out}: its checkpoint saw another corpus (training bytes differ)")
         if saved.progress.get("groups", self._groups) != self._groups:  # older ones do not say
             raise CheckpointError(f"{self.options.out}: its checkpoint saw the corpus with other weights")
@@ -285,8 +287,17 @@ class Trainer:
             raise CheckpointError(f"{self.options.out}: its checkpoint was validated on other bytes")
         if saved.progress.get("order", 1) != ORDER and self.batches.mixed:
             raise CheckpointError(f"{self.options.out}: an older version saw other batches; go on with --init")
-        self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
-        self.sparsity.restore(saved.tensors)
-        self.average.restore(saved.tensors)
-        self.state = RunState.from_json(saved.progress)
-        self.batches.skip(self.state.step)
+        try:
+            self.state = RunState.from_json(saved.progress)
+            self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
+            self.sparsity.restore(saved.tensors)
+            self.average.restore(saved.tensors)
+            self.batches.skip(self.state.step)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self.options.out}: its checkpoint cannot be resumed ({_first_line(error)})"
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

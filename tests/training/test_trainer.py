@@ -247,6 +247,29 @@ def test_damaged_checkpoint_is_one_clear_error(corpus, tmp_path):
         write_checkpoint(tmp_path / LAST / "below-a-file", read_checkpoint(tmp_path / BEST))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"adam.exp_avg.output.weight": torch.zeros(3, 3)}, r"has shape \[3, 3\], expected \[256, 12\]"),
+        ({"state.0.1": torch.zeros(2, 12)}, r"has shape \[2, 12\], expected \[4, 12\]"),
+        ({"average.output.bias": torch.zeros(1)}, r"has shape \[1\], expected \[256\]"),
+        ({"model.output.bias": torch.zeros(1)}, "Error"),
+        ({"rng": torch.zeros(torch.Generator().get_state().shape)}, "ByteTensor"),
+        ({"state.1.1": None}, "KeyError: 'state.1.1'"),
+        ({"rng": None}, "holds weights alone; start from it with --init"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_its_own_run_is_one_clear_error(corpus, tmp_path, changes, message):
+    trainer = make(corpus, tmp_path, 3)
+    trainer.save()
+    saved = read_checkpoint(tmp_path / LAST)
+    tensors = {name: tensor for name, tensor in (saved.tensors | changes).items() if tensor is not None}
+    write_checkpoint(tmp_path / LAST, dataclasses.replace(saved, tensors=tensors))
+    with pytest.raises(CheckpointError, match=message) as caught:
+        make(corpus, tmp_path, 9, resume=True)
+    assert "\n" not in str(caught.value)
+
+
 def test_schedules():
     cosine = TrainConfig(rate=1.0)
     rates = [learning_rate(cosine, 10_000, p, Plateau()) for p in (0.0, 0.5, 1.0)]
