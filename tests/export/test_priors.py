@@ -1,5 +1,7 @@
 """The stored priors from a folder and a model: the same file each time, and one that every mixer can start from."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +63,15 @@ def test_trained_priors_are_a_file_like_the_stored_one(tmp_path: Path) -> None:
             )
             >= 1
         )
+
+
+def test_what_makes_no_priors_is_one_clear_error(tmp_path: Path) -> None:
+    for words, message in (
+        ([], "priors: expected FOLDER MODEL OUT (got '')"),
+        ([str(tmp_path), "m", "o"], "has no sub-folder with a file of 16,384 bytes or more"),
+        ([str(tmp_path / "none"), "m", "o"], "No such file or directory"),
+    ):
+        command = [sys.executable, "-m", "fscompress.export.priors", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert message in done.stderr
