@@ -53,7 +53,8 @@ class RunOptions:
         precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware; of a
             run that is resumed, what it had).
         compiled: compile the cell kernels (needs a C++ compiler; on CUDA Triton, where the network has its kernels).
-        eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.
+        eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.  The
+            schedule ``plateau`` validates at the end of each epoch in any case, and without a number only there.
         eval_bytes: validation bytes used during training, the beginning of each held-out part by its length; None:
             350,000, with the paper's schedules 5,000,000.
         save_seconds: wall time between checkpoints.
@@ -165,7 +166,7 @@ class Trainer:
                 saved = agreed
             began = time.monotonic()
             bpc, rate = self._train_step()
-            better = self.state.step % self._eval_every == 0 and self._validate()
+            better = self._validation_is_due() and self._validate()
             self.state.seconds += time.monotonic() - began
             if better:  # BEST is known to the checkpoint that goes on, so nothing worse ever replaces it
                 self.save()
@@ -213,6 +214,11 @@ class Trainer:
     def _require(self, finite: bool) -> None:
         if not finite:
             raise RefusedError(f"{self.options.out}: has diverged at step {self.state.step}; give a lower --rate")
+
+    def _validation_is_due(self) -> bool:
+        """Also at the end of each epoch, whatever was asked for, where the schedule goes by it."""
+        by_epochs = self.preset.training.schedule == "plateau" and self.state.step % self._epoch_steps == 0
+        return by_epochs or self.state.step % self._eval_every == 0
 
     def _validate(self) -> bool:
         """Whether the result is the best so far; BEST is then written."""

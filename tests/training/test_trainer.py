@@ -292,12 +292,13 @@ def test_early_stopping_waits_for_the_smaller_rate():
     assert seen == [(0, False)] * 2 + [(1, False)] * 3 + [(2, False)] * 2 + [(3, True)]
 
 
-def test_plateau_run_stops_early_and_stays_stopped(tmp_path):
+@pytest.mark.parametrize("eval_every", [None, 7])
+def test_plateau_run_stops_early_and_stays_stopped(tmp_path, eval_every):
     """At a rate of next to nothing no epoch betters the first; validated once an epoch, on the whole part."""
     (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 30)
     corpus = open_corpus(str(tmp_path / "text"))
     chosen = Preset(MODEL, dataclasses.replace(SMALL.training, schedule="plateau", rate=1e-30))
-    options = RunOptions(tmp_path / "run", device="cpu", precision="fp32", compiled=False)
+    options = RunOptions(tmp_path / "run", "cpu", "fp32", compiled=False, eval_every=eval_every)
     trainer = Trainer(chosen, corpus, Budget(steps=10_000), options)
     losses = fit(trainer)
     epoch = corpus.n_train // chosen.training.bytes_per_step
