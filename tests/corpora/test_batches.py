@@ -34,6 +34,13 @@ def take(batches, n):
     return [rows.copy() for rows in itertools.islice(batches, n)]
 
 
+def test_lanes_of_a_part_of_a_file_begin_where_it_does(tmp_path):
+    (tmp_path / "text").write_bytes(bytes(range(200)))
+    part, rest = Source(tmp_path / "text", 100, 190), Source(tmp_path / "text", 190, 200)
+    (rows,) = take(Batches(Corpus("part", (Group("part", 1.0, (part,)),), (rest,)), batch=2, window=3, seed=0), 1)
+    assert rows.T.tolist() == [[100, 101, 102, 103], [145, 146, 147, 148]]
+
+
 def test_a_file_is_read_in_contiguous_lanes(tmp_path):
     (tmp_path / "text").write_bytes(bytes(range(256)) * 40)
     corpus = open_corpus(str(tmp_path / "text"))
