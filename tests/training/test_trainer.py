@@ -15,7 +15,7 @@ from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
 from fscompress.temporary import _sweep
 from fscompress.training import distributed
-from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
+from fscompress.training.checkpoint import read_checkpoint, read_shape, write_checkpoint
 from fscompress.training.config import OPTIMISERS, PRESETS, Preset, TrainConfig, preset
 from fscompress.training.metrics import METRICS
 from fscompress.training.schedule import EARLY_STOP_EPOCHS, Budget, Plateau, learning_rate
@@ -268,6 +268,14 @@ def test_a_checkpoint_that_does_not_fit_its_own_run_is_one_clear_error(corpus, t
     with pytest.raises(CheckpointError, match=message) as caught:
         make(corpus, tmp_path, 9, resume=True)
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_a_network_that_is_not_known_is_named(corpus, tmp_path, monkeypatch):
+    make(corpus, tmp_path, 3).save()
+    monkeypatch.setattr("fscompress.model.config.ARCHITECTURES", ("stacked",))
+    for read in (read_checkpoint, read_shape):
+        with pytest.raises(CheckpointError, match=r"last.safetensors: model: unknown architecture 'fs-rnn'"):
+            read(tmp_path / LAST)
 
 
 def test_schedules():
