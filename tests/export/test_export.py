@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from fscompress.engine import arithmetic as q
 from fscompress.engine import engine_factory
 from fscompress.engine.evaluation import integer_bits_per_byte
 from fscompress.engine.model_file import parse_model
@@ -114,6 +115,19 @@ def test_the_integer_model_predicts_as_the_float_model_does() -> None:
     exact = float_bits_per_byte(load_master(), data, 8)
     assert abs(integer_bits_per_byte(tiny(), data, 8) - exact) < 0.02
     assert 2 < exact < 4
+
+
+@pytest.mark.parametrize("scale", [0.02, 1.0, 20.0])
+def test_the_epsilon_of_layer_normalisation_is_of_the_unit_of_what_is_normalised(scale: float) -> None:
+    """The float one is 1e-3, of x squared; an integer x has the fraction bits that its multipliers give it."""
+    weights, config = fresh()
+    weights = {name: value * (scale if name.endswith(".weight") else 1.0) for name, value in weights.items()}
+    for i, cell in enumerate(parse_model(export_model(weights, config, SETTINGS)).cells):
+        exact, rounded = weights[f"cells.{i}.weight"][:, -cell.weight.shape[1] :], cell.weight.astype(np.float64)
+        of_one = (exact * rounded).sum(axis=1) / (rounded**2).sum(axis=1) / q.HIDDEN_MAX
+        f = np.log2(np.median(cell.multiplier / of_one)) - cell.shift
+        assert f == pytest.approx(round(f), abs=0.05)
+        assert cell.epsilon.tolist() == [max(1, round(1e-3 * 4 ** round(f)))] * 4 + [round(1e-3 * 4**q.CELL_Q)]
 
 
 def test_exporting_the_float_model_again() -> None:
