@@ -137,7 +137,7 @@ def is_article(title: str, markup: str, shortest: int) -> bool:
 
 def main(source: Path, valid: Path, target: Path) -> None:
     """Writes the pages in a random order that is always the same."""
-    held_out = set(re.findall(r"<title>(.*?)</title>", valid.read_text("utf-8", errors="replace")))
+    held_out = set(map(html.unescape, re.findall(r"<title>(.*?)</title>", valid.read_text("utf-8", errors="replace"))))
     pages, number = [], 300
     for path in sorted(source.iterdir()):
         for title, markup in articles(path.name, path.read_text("utf-8", errors="replace")):

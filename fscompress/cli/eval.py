@@ -92,10 +92,9 @@ def _float_measure(paths: Sequence[Path], lanes: int) -> tuple[str, Measure]:
     import numpy as np
 
     from fscompress.export.checkpoint import DEFAULT_PRIMER, load_float_model
-    from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.evaluation import WINDOW, float_bits_per_byte
 
-    models = [load_float_model(read_checkpoint(path)) for path in paths]
+    models = [load_float_model(path) for path in paths]
 
     def measure(data: bytes) -> float:
         if len(data) < WINDOW:

@@ -94,14 +94,13 @@ def _compare(checkpoint: Path, model: bytes, primer: bytes, valid: Path, console
     from fscompress.engine.evaluation import integer_bits_per_byte
     from fscompress.engine.model_file import parse_model
     from fscompress.export.checkpoint import load_float_model
-    from fscompress.training.checkpoint import read_checkpoint
     from fscompress.training.evaluation import WINDOW, float_bits_per_byte
 
     data = valid.read_bytes()
     if len(data) < WINDOW:
         raise RefusedError(f"{valid}: too short to measure on (got {len(data)} bytes, expected at least {WINDOW})")
     console.detail(f"{valid}: {len(data):,} bytes, measured twice")
-    network = load_float_model(read_checkpoint(checkpoint))
+    network = load_float_model(checkpoint)
     exact = float_bits_per_byte([network], np.frombuffer(data, np.uint8), primer=primer)
     rounded = integer_bits_per_byte(parse_model(model), data)
     show(f"float    {exact:.4f} bpc\ninteger  {rounded:.4f} bpc\ncost    {rounded - exact:+.4f} bpc")

@@ -2,7 +2,8 @@
 
 In: a name or paths.  Out: a ``Corpus`` of memory-mapped byte ranges with its train, validation and test parts, and
 batches of int64 [T + 1, B] from it.  Library of this folder: numpy, and urllib for the one download.  Imported by
-``training`` and ``cli``.  Guarded by ``tests/corpora/``.  Next: ``source.py``, ``named.py``, ``batches.py``.
+``training``, ``study``, ``bench`` and ``cli``.  Guarded by ``tests/corpora/``.  Next: ``source.py``, ``named.py``,
+``batches.py``.
 """
 
 from fscompress.corpora.batches import ORDER, Batches

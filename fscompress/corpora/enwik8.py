@@ -2,10 +2,11 @@
 
 import hashlib
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,8 @@ MD5 = "a1fa5ffddb56f4953e226637dabbb36a"
 URL = "https://mattmahoney.net/dc/enwik8.zip"
 TIMEOUT_SECONDS = 20
 CHUNK = 1 << 20
+# what zipfile raises of an archive that is damaged, or of another kind: encrypted, packed in ways it does not know
+_BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError)
 
 
 def verify(path: Path) -> None:
@@ -54,7 +57,7 @@ def _download(target: Path, report: Callable[[str, int, int], None]) -> None:
                 while chunk := member.read(min(CHUNK, N_BYTES + 1 - file.tell())):
                     file.write(chunk)
             verify(unpacked)
-    except (OSError, KeyError, zipfile.BadZipFile, urllib.error.URLError) as error:
+    except (OSError, HTTPException, *_BAD_ARCHIVE) as error:
         raise CorpusError(f"enwik8: cannot be downloaded ({error}); put the file of 10^8 bytes at {target}") from error
 
 

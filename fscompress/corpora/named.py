@@ -75,10 +75,12 @@ def open_corpus(
             unless ``data`` is given; one called ptb has to be written ./ptb, for its parts must not be mixed.
         data: folder in which the named corpora are looked for first; ptb's default is the working folder.
         weights: for a folder, the weight of each sub-folder, 1 of those that are not named; without any, their sizes.
-        valid: file whose bytes validate instead of the held-out part; nothing is then held out of ``name``.
+        valid: file whose bytes validate instead of the held-out part; nothing is then held out of ``name``, of which
+            it must be no part.
         report: called while a corpus is downloaded.
     Raises:
-        CorpusError: nothing of that name can be had; the message says where to put it.
+        CorpusError: nothing of that name can be had, and the message says where to put it; or what is trained on would
+            validate.
     """
     path = Path(name)
     named = name == "ptb" or (name == "enwik8" and (data or not path.exists()))
@@ -95,5 +97,7 @@ def open_corpus(
     if valid is None:
         return corpus
     whole = {source.path: file_source(source.path) for group in corpus.train for source in group.sources}
+    if valid.exists() and any(valid.samefile(path) for path in whole):
+        raise CorpusError(f"{valid}: is among what is trained on, so it cannot validate; give another one")
     train = tuple(Group(g.name, g.weight, tuple(whole[s.path] for s in g.sources)) for g in corpus.train)
     return Corpus(corpus.name, train, (file_source(valid),), form=corpus.form)

@@ -29,10 +29,11 @@ def average(checkpoints: Sequence[tuple[Checkpoint, float]], temperature: float 
     """
     if not checkpoints or not all(0 < number < inf for number in (temperature, *(share for _, share in checkpoints))):
         raise RefusedError("average: checkpoints, each with a positive share, and a positive temperature are needed")
-    if len({checkpoint.model for checkpoint, _ in checkpoints}) > 1:
-        raise RefusedError("average: the checkpoints are of networks of several shapes")
     total = sum(share for _, share in checkpoints)
     weighted = [(checkpoint.weights(), share / total) for checkpoint, share in checkpoints]
+    shapes = [{name: tensor.shape for name, tensor in weights.items()} for weights, _ in weighted]
+    if len({checkpoint.model for checkpoint, _ in checkpoints}) > 1 or any(shape != shapes[0] for shape in shapes):
+        raise RefusedError("average: the checkpoints are of networks of several shapes")
     tensors: dict[str, Tensor] = {}
     for name in weighted[0][0]:
         mean = sum(weights[name] * share for weights, share in weighted)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fscompress.engine import arithmetic as q
 from fscompress.engine.spec import check_wiring
-from fscompress.errors import ModelFileError, RefusedError
+from fscompress.errors import CheckpointError, ModelFileError, RefusedError
 from fscompress.export.export import ExportSettings, export_model
 from fscompress.model.base import ByteModel
 from fscompress.model.build import build_model
@@ -24,10 +24,17 @@ A good reader knows this, and so does a good compressor.
 """
 
 
-def load_float_model(checkpoint: Checkpoint) -> ByteModel:
-    """The float network of a checkpoint, in evaluation mode."""
+def load_float_model(path: Path) -> ByteModel:
+    """The float network of the checkpoint at ``path``, in evaluation mode; raises CheckpointError."""
+    return _network(path, read_checkpoint(path))
+
+
+def _network(path: Path, checkpoint: Checkpoint) -> ByteModel:
     model = build_model(checkpoint.model)
-    model.load_state_dict(checkpoint.weights())
+    try:
+        model.load_state_dict(checkpoint.weights())
+    except RuntimeError as error:  # names or shapes differ
+        raise CheckpointError(f"{path}: its weights are not those of the network that it describes") from error
     return model.eval()
 
 
@@ -50,7 +57,8 @@ def export_checkpoint(path: Path, settings: ExportSettings) -> bytes:
     """
     require_integer_form(path, read_shape(path))
     checkpoint = read_checkpoint(path)
-    weights = {name: tensor.double().numpy() for name, tensor in checkpoint.weights().items()}
+    network = _network(path, checkpoint)
+    weights = {name: parameter.detach().double().numpy() for name, parameter in network.named_parameters()}
     progress = checkpoint.progress
     seen = progress.get("step", 0) * checkpoint.training.bytes_per_step
     trained = {"corpus": str(progress.get("corpus", "")), "bytes_seen": str(seen)}

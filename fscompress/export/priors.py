@@ -5,6 +5,7 @@ same folder and model give the same file.  A new file changes what levels normal
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors.numpy import save_file
 
 from fscompress.engine import Engine, engine_factory, load_model
 from fscompress.engine.kernels import path_p1
+from fscompress.errors import FscompressError, RefusedError
 from fscompress.lanes import U8
 from fscompress.mixer import MixerSettings, settings_for
 from fscompress.mixer.priors_training import train_priors
@@ -24,7 +26,11 @@ SEED = 2017
 
 
 def slices(folder: Path, n: int = SLICES_A_FOLDER, length: int = SLICE) -> U8:
-    """uint8 [slices, length]: ``n`` from each sub-folder, of files and at offsets drawn with a fixed seed."""
+    """uint8 [slices, length]: ``n`` from each sub-folder, of files and at offsets drawn with a fixed seed.
+
+    Raises:
+        RefusedError: no sub-folder has a file that long.
+    """
     rng, found = np.random.default_rng(SEED), []
     for part in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = [path for path in sorted(part.rglob("*")) if path.is_file() and path.stat().st_size >= length]
@@ -32,6 +38,8 @@ def slices(folder: Path, n: int = SLICES_A_FOLDER, length: int = SLICE) -> U8:
             text = np.fromfile(files[rng.integers(len(files))], np.uint8)
             start = int(rng.integers(len(text) - length + 1))
             found.append(text[start : start + length])
+    if not found:
+        raise RefusedError(f"{folder}: has no sub-folder with a file of {length:,} bytes or more")
     return np.stack(found)[rng.permutation(len(found))]
 
 
@@ -57,5 +65,15 @@ def make_priors(folder: Path, model: Path, out: Path) -> None:
     save_file(train_priors(settings, parts), out)
 
 
+def _main(words: Sequence[str]) -> None:
+    if len(words) != 3:
+        raise RefusedError(f"priors: expected FOLDER MODEL OUT (got '{' '.join(words)}')")
+    folder, model, out = map(Path, words)
+    make_priors(folder, model, out)
+
+
 if __name__ == "__main__":
-    make_priors(*(Path(name) for name in sys.argv[1:4]))
+    try:
+        _main(sys.argv[1:])
+    except (FscompressError, OSError) as error:
+        sys.exit(f"fscompress: {error}")

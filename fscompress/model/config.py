@@ -18,7 +18,7 @@ TORCH_CELL = "lstm-plain"  # what torch.nn.LSTM computes
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape and regularisation of a network of recurrent cells (Mujika et al. 2017, sections 3 and 4.2, table 5).
+    """Shape and regularisation of a network of recurrent cells (Mujika et al. 2017, sections 3 and 4.2, table 3).
 
     Sizes are numbers of units; ``dropout`` and the zoneouts are probabilities in [0, 1).  Only an ``fs-rnn`` has a
     slow cell: of the other architectures ``slow_size`` is 0, ``fast_size`` and ``n_fast`` are those of their layers.

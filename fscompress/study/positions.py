@@ -40,7 +40,7 @@ def _by_position(trained: Trained, text: Bytes) -> tuple[list[float], list[int]]
 
 
 def positions(runs: Runs) -> Outcome:
-    """Bits per letter of the three architectures at each position, and beside the stacked LSTM's."""
+    """Bits per letter of the three architectures at each position, and how many letters stand there."""
     found, counts = {}, [0] * LAST
     for trained in runs.compared():
         found[trained.name], counts = _by_position(trained, runs.text())

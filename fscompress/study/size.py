@@ -2,7 +2,7 @@
 
 import math
 
-from fscompress.errors import FscompressError
+from fscompress.errors import ModelFileError, RefusedError
 from fscompress.export.checkpoint import DEFAULT_PRIMER, export_checkpoint
 from fscompress.export.export import ExportSettings
 from fscompress.model.base import ByteModel
@@ -22,7 +22,7 @@ def model_bytes(trained: Trained) -> tuple[int, str]:
     try:
         settings = ExportSettings("study", "", DEFAULT_PRIMER)
         return len(export_checkpoint(trained.folder / BEST, settings)), "int8 export"
-    except FscompressError:
+    except (RefusedError, ModelFileError):
         return stored_bytes(trained.model), "a byte a weight"
 
 

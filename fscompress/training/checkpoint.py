@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from fscompress.errors import CheckpointError
+from fscompress.errors import CheckpointError, RefusedError
 from fscompress.files import replacing
 from fscompress.model.config import ModelConfig
 from fscompress.tensor_files import read_header
@@ -61,22 +63,27 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Reads what ``write_checkpoint`` wrote; raises CheckpointError on anything else."""
-    try:
-        with path.open("rb") as file:  # by Python, for names that safetensors cannot open
-            described = _described(path, file)
-            file.seek(0)
-            tensors = load(file.read())
+    with _one_error(path), path.open("rb") as file:  # by Python, for names that safetensors cannot open
+        described = _described(path, file)
+        file.seek(0)
+        tensors = load(file.read())
         model, training = ModelConfig(**described["model"]), TrainConfig(**described["training"])
-        return Checkpoint(model, training, described["progress"], tensors)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: checkpoint cannot be read ({error})") from error
+        return Checkpoint(model, training, {**described["progress"]}, tensors)
 
 
 def read_shape(path: Path) -> ModelConfig:
     """The shape of the network of a checkpoint, whose tensors are not read; raises as ``read_checkpoint``."""
+    with _one_error(path), path.open("rb") as file:
+        return ModelConfig(**_described(path, file)["model"])
+
+
+@contextmanager
+def _one_error(path: Path) -> Iterator[None]:
+    """Whatever a checkpoint is not read for becomes a CheckpointError that names it."""
     try:
-        with path.open("rb") as file:
-            return ModelConfig(**_described(path, file)["model"])
+        yield
+    except RefusedError as error:  # of settings, such as a newer version may know
+        raise CheckpointError(f"{path}: {error}") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: checkpoint cannot be read ({error})") from error
 

@@ -72,7 +72,7 @@ class Preset:
 
 
 def _paper(fast: int, slow: int, k: int, corpus: str, window: int = 150) -> Preset:
-    """A column of the paper's table 5."""
+    """A column of the paper's table 3."""
     if corpus == "ptb":
         model = ModelConfig(fast, slow, k, 128, dropout=0.35, zoneout_cell=0.5, zoneout_hidden=0.1)
         return Preset(model, TrainConfig(128, window, 0.002, "final-tenth", epochs=200))
@@ -90,7 +90,7 @@ def _compared(training: TrainConfig, embedding: int, fs: int, stacked: int, sequ
     }
 
 
-# Section 4.2's sizes, trained as the enwik8 models of table 5 but without regularisation; the paper does not say E.
+# Section 4.2's sizes, trained as the enwik8 models of table 3 but without regularisation; the paper does not say E.
 _ENWIK8_COMPARED = _compared(
     TrainConfig(128, 150, 0.001, "plateau", epochs=20), 128, fs=450, stacked=375, sequential=500
 )

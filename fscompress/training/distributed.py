@@ -91,9 +91,9 @@ class World:
         return torch.cat(parts)
 
     def bits_per_byte(self, run: Window, data: Bytes, lanes: int) -> float:
-        """``evaluation.bits_per_byte`` of that many lanes, measured by all ranks together."""
+        """``evaluation.bits_per_byte`` of that many lanes, measured by all ranks together; equal in all of them."""
         if self.size == 1 or len(data) < lanes * WINDOW:  # too little to share: each measures it all
-            return bits_per_byte(run, data, lanes)
+            return self.mean(bits_per_byte(run, data, lanes))
         length, own = len(data) // lanes, self.lanes(lanes)
         return self.mean(bits_per_byte(run, data[own.start * length : own.stop * length], own.stop - own.start))
 

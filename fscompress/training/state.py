@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,12 +61,22 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def found_under(prefix: str, saved: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What ``under`` made of tensors by the names of parameters, each on the device of its parameter."""
+    """What ``under`` made of tensors by the names of parameters, each of the shape and on the device of its parameter.
+
+    Raises:
+        ValueError: another shape.
+    """
     return {
-        name: saved[prefix + name].to(parameter.device)
+        name: _of_shape(saved, prefix + name, parameter.shape).to(parameter.device)
         for name, parameter in parameters.items()
         if prefix + name in saved
     }
+
+
+def _of_shape(saved: Mapping[str, Tensor], name: str, shape: Sequence[int]) -> Tensor:
+    if saved[name].shape != torch.Size(shape):
+        raise ValueError(f"{name} has shape {list(saved[name].shape)}, expected {list(shape)}")
+    return saved[name]
 
 
 def run_tensors(
@@ -87,12 +97,17 @@ def run_tensors(
 def restore_run(
     saved: Checkpoint, model: ByteModel, optimiser: torch.optim.Optimizer, generator: torch.Generator, lanes: slice
 ) -> States:
-    """Fills model, optimiser and generator from ``saved``; gives the states of ``lanes``, on the model's device."""
+    """Fills model, optimiser and generator from ``saved``; gives the states of ``lanes``, on the model's device.
+
+    Raises:
+        KeyError, TypeError, ValueError, RuntimeError: it lacks something, or a tensor is of another kind or shape.
+    """
     model.load_state_dict(saved.weights())
     device = model.device
     for name, parameter in model.named_parameters():
         optimiser.state[parameter] = {
-            key: saved.tensors[f"{prefix}.{name}"].to(device)  # the step too: fused Adam wants it there
+            # the step, a scalar, too: fused Adam wants it there
+            key: _of_shape(saved.tensors, f"{prefix}.{name}", () if key == "step" else parameter.shape).to(device)
             for key, prefix in REMEMBERED.items()
             if f"{prefix}.{name}" in saved.tensors
         }
@@ -102,6 +117,9 @@ def restore_run(
     else:  # of another kind of device: masks that no run has seen, and none twice
         generator.manual_seed(generator.initial_seed() + saved.progress["step"])
     return tuple(
-        tuple(saved.tensors[f"state.{group}.{member}"][lanes].to(device) for member in range(len(state)))
-        for group, state in enumerate(model.initial_state(1))
+        tuple(
+            _of_shape(saved.tensors, f"state.{group}.{member}", blank.shape)[lanes].to(device)
+            for member, blank in enumerate(state)
+        )
+        for group, state in enumerate(model.initial_state(saved.training.batch))
     )

@@ -1,8 +1,9 @@
 """The training loop: windows of truncated back-propagation, a schedule, validation, checkpoints, exact resume.
 
 A run lives in a folder: ``last.safetensors`` (resumable), ``best.safetensors`` (weights of the best validation
-result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights of an uninterrupted run, bit for bit.
-Several processes may share a run (``distributed.py``): all of them construct and call a ``Trainer`` alike.
+result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights of an uninterrupted run, bit for bit, if
+it is bounded by steps: one bounded by time goes by the clock.  Several processes may share a
+run (``distributed.py``): all of them construct and call a ``Trainer`` alike.
 """
 
 import math
@@ -53,7 +54,8 @@ class RunOptions:
         precision: of the products: ``fp32``, ``bf16``, or ``auto`` (bf16 where the processor has it in hardware; of a
             run that is resumed, what it had).
         compiled: compile the cell kernels (needs a C++ compiler; on CUDA Triton, where the network has its kernels).
-        eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.
+        eval_every: steps between validations; None: once an epoch or every 4 MB (CUDA: 64 MB), whichever is less.  The
+            schedule ``plateau`` validates at the end of each epoch in any case, and without a number only there.
         eval_bytes: validation bytes used during training, the beginning of each held-out part by its length; None:
             350,000, with the paper's schedules 5,000,000.
         save_seconds: wall time between checkpoints.
@@ -159,16 +161,17 @@ class Trainer:
     def _train(self, tell: Callable[[Report], None], stopped: Callable[[], bool]) -> None:
         saved = self.state.seconds
         while self._goes_on(stopped):
-            if self.state.seconds - saved >= self.options.save_seconds:
+            agreed = self.state.seconds  # of rank 0's clock: on any other one, not all ranks would save at once
+            if agreed - saved >= self.options.save_seconds:
                 self.save()
-                saved = self.state.seconds
+                saved = agreed
             began = time.monotonic()
             bpc, rate = self._train_step()
-            better = self.state.step % self._eval_every == 0 and self._validate()
+            better = self._validation_is_due() and self._validate()
             self.state.seconds += time.monotonic() - began
             if better:  # BEST is known to the checkpoint that goes on, so nothing worse ever replaces it
                 self.save()
-                saved = self.state.seconds
+                saved = agreed
             if self.world.leads:
                 self._tell(bpc, rate, tell)
         if self.progress() >= 1.0 and self.state.validated_at != self.state.step:
@@ -212,6 +215,11 @@ class Trainer:
     def _require(self, finite: bool) -> None:
         if not finite:
             raise RefusedError(f"{self.options.out}: has diverged at step {self.state.step}; give a lower --rate")
+
+    def _validation_is_due(self) -> bool:
+        """Also at the end of each epoch, whatever was asked for, where the schedule goes by it."""
+        by_epochs = self.preset.training.schedule == "plateau" and self.state.step % self._epoch_steps == 0
+        return by_epochs or self.state.step % self._eval_every == 0
 
     def _validate(self) -> bool:
         """Whether the result is the best so far; BEST is then written."""
@@ -276,7 +284,9 @@ class Trainer:
     def _restore(self, saved: Checkpoint) -> None:
         if saved.model != self.preset.model or saved.training != self.preset.training:
             raise CheckpointError(f"{self.options.out}: its checkpoint is of another preset or other settings")
-        if saved.progress["n_train"] != self.corpus.n_train:
+        if "rng" not in saved.tensors:
+            raise CheckpointError(f"{self.options.out}: its checkpoint holds weights alone; start from it with --init")
+        if saved.progress.get("n_train") != self.corpus.n_train:
             raise CheckpointError(f"{self.options.out}: its checkpoint saw another corpus (training bytes differ)")
         if saved.progress.get("groups", self._groups) != self._groups:  # older ones do not say
             raise CheckpointError(f"{self.options.out}: its checkpoint saw the corpus with other weights")
@@ -284,8 +294,17 @@ class Trainer:
             raise CheckpointError(f"{self.options.out}: its checkpoint was validated on other bytes")
         if saved.progress.get("order", 1) != ORDER and self.batches.mixed:
             raise CheckpointError(f"{self.options.out}: an older version saw other batches; go on with --init")
-        self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
-        self.sparsity.restore(saved.tensors)
-        self.average.restore(saved.tensors)
-        self.state = RunState.from_json(saved.progress)
-        self.batches.skip(self.state.step)
+        try:
+            self.state = RunState.from_json(saved.progress)
+            self.hidden = restore_run(saved, self.model, self.optimiser, self.generator, self._lanes)
+            self.sparsity.restore(saved.tensors)
+            self.average.restore(saved.tensors)
+            self.batches.skip(self.state.step)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self.options.out}: its checkpoint cannot be resumed ({_first_line(error)})"
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,20 @@ def run(*words: str) -> Result:
 
 def figures(result: Result) -> dict[str, float]:
     return {line.split()[0]: float(line.split()[1]) for line in result.stdout.splitlines()}
+
+
+def test_weights_of_another_network_are_one_clear_error() -> None:
+    import torch
+
+    saved = read_checkpoint(Path("ckpt.safetensors"))
+    for change in ({"model.cells.0.weight": torch.zeros(3, 3)}, {"model.more": torch.zeros(1)}):
+        write_checkpoint(Path("other.safetensors"), replace(saved, tensors=saved.tensors | change))
+        export = ["export", "other.safetensors", "m.safetensors"]
+        for words in (export, ["eval", "valid.txt", "--model", "other.safetensors"]):
+            result = run(*words)
+            assert result.exit_code == 1
+            said = "other.safetensors: its weights are not those of the network that it describes"
+            assert result.stderr == f"fscompress: {said}\n"
 
 
 def test_export_measures_what_rounding_costs(installed: Path) -> None:
@@ -161,7 +176,7 @@ def test_eval_cuts_a_short_text_alike_for_floats_and_integers(words: list[str], 
         json.loads(run("eval", "--json", "short.txt", "--model", path, *words).stdout)[0]["bits_per_byte"]
         for path in ("./ckpt.safetensors", "./m.safetensors")
     )
-    network = load_float_model(read_checkpoint(Path("ckpt.safetensors")))
+    network = load_float_model(Path("ckpt.safetensors"))
     assert exact == float_bits_per_byte([network], np.frombuffer(plain, np.uint8), lanes, DEFAULT_PRIMER)
     assert rounded == integer_bits_per_byte(load_model(Path("m.safetensors")), plain, lanes)
 

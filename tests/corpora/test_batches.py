@@ -34,6 +34,13 @@ def take(batches, n):
     return [rows.copy() for rows in itertools.islice(batches, n)]
 
 
+def test_lanes_of_a_part_of_a_file_begin_where_it_does(tmp_path):
+    (tmp_path / "text").write_bytes(bytes(range(200)))
+    part, rest = Source(tmp_path / "text", 100, 190), Source(tmp_path / "text", 190, 200)
+    (rows,) = take(Batches(Corpus("part", (Group("part", 1.0, (part,)),), (rest,)), batch=2, window=3, seed=0), 1)
+    assert rows.T.tolist() == [[100, 101, 102, 103], [145, 146, 147, 148]]
+
+
 def test_a_file_is_read_in_contiguous_lanes(tmp_path):
     (tmp_path / "text").write_bytes(bytes(range(256)) * 40)
     corpus = open_corpus(str(tmp_path / "text"))
@@ -191,15 +198,16 @@ def test_a_folder_called_ptb_is_not_mixed_from_its_parts(folder, monkeypatch):
 
 def test_more_files_than_may_be_open(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files, one = tmp_path / "files", tmp_path / "one"
+    files.mkdir()
     for name in range(200):
-        (tmp_path / str(name)).write_bytes(bytes(300))
-    one = tmp_path / "one"
+        (files / str(name)).write_bytes(bytes(300))
     one.write_bytes(bytes(5000))
     few = len(list(Path("/dev/fd").iterdir())) + 60
     resource.setrlimit(resource.RLIMIT_NOFILE, (few if limits[0] < 0 else min(limits[0], few), limits[1]))
     try:
-        corpus = open_corpus(str(tmp_path), valid=one)
-        assert len(beginnings(open_corpus(str(tmp_path)).valid, 10_000)) > 1000
+        corpus = open_corpus(str(files), valid=one)
+        assert len(beginnings(open_corpus(str(files)).valid, 10_000)) > 1000
         for batches in (Batches(corpus, 150, 10, seed=0), Batches(open_corpus(str(one)), 150, 10, seed=0)):
             take(batches, 50)
     finally:
@@ -239,6 +247,17 @@ def test_valid_file_holds_nothing_out(folder):
     corpus = open_corpus(str(folder), valid=folder / "../held")
     assert corpus.n_train == 2030
     assert sum(len(s) for s in corpus.valid) == 160
+
+
+def test_what_is_trained_on_does_not_validate(folder):
+    """Whatever it is called; of a folder that the weights leave out, nothing is trained on."""
+    part, link = folder / "b" / "three", folder / "../link"
+    link.unlink(missing_ok=True)
+    link.symlink_to(part)
+    for name, valid in ((folder, part), (folder, link), (part, link)):
+        with pytest.raises(CorpusError, match="is among what is trained on, so it cannot validate; give another one"):
+            open_corpus(str(name), valid=valid)
+    open_corpus(str(folder), valid=link, weights={"b": 0})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """enwik8: found in --data or the cache, verified, downloaded otherwise; offline one line says which file goes where."""
 
 import hashlib
+import http.client
 import io
 import zipfile
 
@@ -33,6 +34,17 @@ def zipped(content):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("enwik8", content)
     return packed.getvalue()
+
+
+def damaged(content, at):
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+
+
+class Torn(Reply):
+    """A connection that ends early."""
+
+    def read(self, size=-1):
+        raise http.client.IncompleteRead(b"")
 
 
 def test_taken_from_data_and_split_90_5_5(stand_in):
@@ -84,6 +96,9 @@ def test_offline_says_which_file_goes_where(stand_in, monkeypatch):
         (lambda: Reply(zipped(CONTENT[::-1])), "md5"),
         (lambda: Reply(zipped(CONTENT + b"x")), "bytes, expected"),
         (lambda: Reply(zipped(CONTENT)[:-30]), "cannot be downloaded"),
+        (lambda: Reply(damaged(zipped(CONTENT), 40)), "cannot be downloaded"),
+        (lambda: Reply(damaged(zipped(CONTENT), zipped(CONTENT).index(b"PK\1\2") + 10)), "cannot be downloaded"),
+        (lambda: Torn(zipped(CONTENT)), "cannot be downloaded"),
     ],
 )
 def test_what_is_not_enwik8_is_not_kept(stand_in, monkeypatch, reply, message):

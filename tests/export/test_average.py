@@ -59,6 +59,9 @@ def test_refuses_what_has_no_mean(temperature: float) -> None:
         average([])
     with pytest.raises(RefusedError, match="shapes"):
         average([(one, 1.0), (other, 1.0)])
+    less = dataclasses.replace(one, tensors={**one.tensors, "model.output.bias": torch.zeros(1)})
+    with pytest.raises(RefusedError, match="shapes"):
+        average([(one, 1.0), (less, 1.0)])
 
 
 def test_as_a_command(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from fscompress.engine import arithmetic as q
 from fscompress.engine import engine_factory
 from fscompress.engine.evaluation import integer_bits_per_byte
 from fscompress.engine.model_file import parse_model
 from fscompress.errors import ModelFileError, RefusedError
 from fscompress.export.export import ExportSettings, export_model
-from fscompress.model.config import ModelConfig
+from fscompress.model.base import ByteModel
+from fscompress.model.build import build_model
+from fscompress.model.config import CELL_NAMES, ModelConfig
 from fscompress.model.fs_rnn import FSRNN
 from fscompress.wiring import fs_rnn
 from tests.golden.make import PRIMER
@@ -25,7 +28,7 @@ SETTINGS = ExportSettings("test", "a test", b"primer", {"bits_per_byte": "2.5"})
 Weights = dict[str, npt.NDArray[np.float64]]
 
 
-def weights_of(model: FSRNN) -> Weights:
+def weights_of(model: ByteModel) -> Weights:
     return {name: tensor.detach().double().numpy() for name, tensor in model.state_dict().items()}
 
 
@@ -98,7 +101,7 @@ def test_what_is_refused() -> None:
             ExportSettings(name, "", b"x")
 
 
-def float_bits_per_byte(model: FSRNN, data: bytes, lanes: int) -> float:
+def float_bits_per_byte(model: ByteModel, data: bytes, lanes: int) -> float:
     """What ``integer_bits_per_byte`` measures, in floats: every lane begins after the primer."""
     rows = np.frombuffer(data, np.uint8).reshape(lanes, -1).T.astype(np.int64)
     primer = np.tile(np.frombuffer(PRIMER, np.uint8)[:, None].astype(np.int64), (1, lanes))
@@ -114,6 +117,35 @@ def test_the_integer_model_predicts_as_the_float_model_does() -> None:
     exact = float_bits_per_byte(load_master(), data, 8)
     assert abs(integer_bits_per_byte(tiny(), data, 8) - exact) < 0.02
     assert 2 < exact < 4
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_each_parameter_of_a_cell_has_its_place_among_the_integers(cell: str) -> None:
+    """Parameters far from where they start: one in the place of another would be seen."""
+    torch.manual_seed(1)
+    model = build_model(ModelConfig(24, 0, 2, 6, cell=cell, architecture="sequential", zoneout_hidden=0.2)).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() < 2 or "gate" in name or "bias" in name:
+                parameter += torch.randn_like(parameter)
+        model.output.weight *= 3.0
+    exported = parse_model(export_model(weights_of(model), model.config, replace(SETTINGS, primer=PRIMER)))
+    data = text(8 * 64)
+    exact = float_bits_per_byte(model, data, 8)
+    assert integer_bits_per_byte(exported, data, 8) == pytest.approx(exact, abs=0.02)
+
+
+@pytest.mark.parametrize("scale", [0.02, 1.0, 20.0])
+def test_the_epsilon_of_layer_normalisation_is_of_the_unit_of_what_is_normalised(scale: float) -> None:
+    """The float one is 1e-3, of x squared; an integer x has the fraction bits that its multipliers give it."""
+    weights, config = fresh()
+    weights = {name: value * (scale if name.endswith(".weight") else 1.0) for name, value in weights.items()}
+    for i, cell in enumerate(parse_model(export_model(weights, config, SETTINGS)).cells):
+        exact, rounded = weights[f"cells.{i}.weight"][:, -cell.weight.shape[1] :], cell.weight.astype(np.float64)
+        of_one = (exact * rounded).sum(axis=1) / (rounded**2).sum(axis=1) / q.HIDDEN_MAX
+        f = np.log2(np.median(cell.multiplier / of_one)) - cell.shift
+        assert f == pytest.approx(round(f), abs=0.05)
+        assert cell.epsilon.tolist() == [max(1, round(1e-3 * 4 ** round(f)))] * 4 + [round(1e-3 * 4**q.CELL_Q)]
 
 
 def test_exporting_the_float_model_again() -> None:

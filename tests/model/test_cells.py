@@ -128,6 +128,19 @@ def test_torch_lstm_is_stacked_plain_cells():
     torch.testing.assert_close(ours(tokens, ours.initial_state(2))[0], theirs(tokens, theirs.initial_state(2))[0])
 
 
+@pytest.mark.parametrize("where", ["embedding", "between layers", "on top"])
+def test_torch_lstm_drops_where_the_paper_does(where):
+    """What is dropped whole carries nothing of the bytes."""
+    model = build_model(ModelConfig(H, 0, 2, E, cell="lstm-plain", architecture="torch-lstm", dropout=0.5)).train()
+    one, other = torch.randint(256, (2, 6, 2))
+    masks = model.draw_masks(6, 2, None)
+    logits = [model(tokens, model.initial_state(2), masks)[0] for tokens in (one, other)]
+    assert not torch.equal(*logits)
+    {"embedding": masks.embedded, "between layers": masks.inputs[1], "on top": masks.output}[where].zero_()
+    logits = [model(tokens, model.initial_state(2), masks)[0] for tokens in (one, other)]
+    assert torch.equal(*logits)
+
+
 def test_stack_reads_the_byte_at_every_layer_and_is_read_out_at_all():
     model = build_model(ModelConfig(H, 0, 3, E, cell="rnn", architecture="stacked"))
     tokens = torch.randint(256, (4, 2))

@@ -84,6 +84,19 @@ def test_training_masks_are_fresh_each_step():
     assert set(masks.keep[3][1].unique().tolist()) == {0.0, 1.0}
 
 
+def test_masks_drop_and_hold_their_shares():
+    """And what survives a dropout is scaled, so that its expectation stays."""
+    config = ModelConfig(8, 12, 2, 6, dropout=0.2, zoneout_cell=0.3, zoneout_hidden=0.05)
+    masks = FSRNN(config).train().draw_masks(200, 20, torch.Generator().manual_seed(0))
+    assert [mask.shape[2] for mask in (masks.embedded, *masks.inputs.values(), masks.output)] == [6, 8, 12, 8]
+    for mask in (masks.embedded, *masks.inputs.values(), masks.output):
+        assert float((mask == 0).float().mean()) == pytest.approx(0.2, abs=0.02)
+        assert float(mask.mean()) == pytest.approx(1.0, abs=0.02)
+    for hidden, cell in masks.keep:
+        assert float(hidden.mean()) == pytest.approx(0.05, abs=0.01)
+        assert float(cell.mean()) == pytest.approx(0.3, abs=0.02)
+
+
 @pytest.mark.parametrize("bad", [{"n_fast": 1}, {"fast_size": 0}, {"dropout": 1.0}, {"zoneout_cell": -0.1}])
 def test_impossible_shapes_are_refused(bad):
     good = {"fast_size": 8, "slow_size": 8, "n_fast": 2, "embedding_size": 4}

@@ -1,6 +1,7 @@
 """What the studies measure, on networks so small that it can be said by hand, and the files that they write."""
 
 import csv
+import dataclasses
 import itertools
 from xml.etree import ElementTree
 
@@ -19,7 +20,9 @@ from fscompress.study.runs import Runs, Trained
 from fscompress.study.settings import SETTINGS, Setting
 from fscompress.study.size import model_bytes, stored_bytes
 from fscompress.study.states import LANES, cell_names, change_rates, first_cells, gradient_norms
+from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
 from fscompress.training.config import Preset, TrainConfig
+from fscompress.training.trainer import BEST
 from fscompress.training.window import make_window
 
 TEXT = np.frombuffer(b"the quick brown fox jumps over the lazy dog. " * 60, np.uint8)
@@ -175,6 +178,10 @@ def test_a_model_is_trained_once(tmp_path):
     assert first.folder == tmp_path / "runs" / "a-b-3-steps"
     assert first.curve()[0] == [32e-6]
     assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), again.model.parameters(), strict=True))
+    best = read_checkpoint(first.folder / BEST)  # as if it were of another step than the last
+    changed = best.tensors | {"model.output.bias": torch.arange(256.0)}
+    write_checkpoint(first.folder / BEST, dataclasses.replace(best, tensors=changed))
+    assert torch.equal(runs.compared()[0].model.output.bias, torch.arange(256.0))
 
 
 def test_exported_bytes_are_those_of_the_file(tmp_path):

@@ -63,7 +63,7 @@ def test_learns_and_comes_back(config, corpus, tmp_path):
     saved = read_checkpoint(tmp_path / BEST)
     assert saved.model == config
     text = joined(corpus.valid)
-    model = load_float_model(saved)
+    model = load_float_model(tmp_path / BEST)
     assert model.n_weights() == trainer.model.n_weights()
     assert float_bits_per_byte([model], text) == pytest.approx(bits_per_byte(trainer.run, text), rel=1e-5)
     check_integers(tmp_path / BEST, 64 if config.architecture == FS_RNN else 7)
@@ -73,7 +73,7 @@ def check_integers(checkpoint, lanes):
     """The exported model: three engines, the cost of rounding, and a file there and back."""
     exported = parse_model(export_checkpoint(checkpoint, ExportSettings("exported", "", PRIMER)))
     check_equal(exported, random_rows(lanes, 3), CudaEngine(CudaLayout(exported, "cpu")))
-    network, plain = load_float_model(read_checkpoint(checkpoint)), np.frombuffer(TEXT[: LANES * 64], np.uint8)
+    network, plain = load_float_model(checkpoint), np.frombuffer(TEXT[: LANES * 64], np.uint8)
     exact = float_bits_per_byte([network], plain, LANES, PRIMER)
     assert integer_bits_per_byte(exported, plain.tobytes(), LANES) == pytest.approx(exact, abs=0.01)
     coded = encode(CODED, [exported], "normal")

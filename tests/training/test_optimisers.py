@@ -54,6 +54,24 @@ def test_a_gate_moves_whatever_the_gradients_of_the_others(rank):
     torch.testing.assert_close(moves[0], moves[1], atol=1e-5, rtol=1e-3)
 
 
+def test_matrices_move_along_nesterovs_momentum():
+    """m = 0.95 m + 0.05 g, and each gate moves by what 0.95 m + 0.05 g makes, scaled by its larger side."""
+    model, rate = build_model(MODEL), 0.01
+    optimiser, matrix = make_optimiser(model, MUON, rate), model.cell(1).weight
+    n_gates, rows, columns = 4, 12, 20
+    assert matrix.shape == (n_gates * rows, columns)
+    momentum, expected = torch.zeros_like(matrix), matrix.detach().clone()
+    for step in range(3):
+        for parameter in model.parameters():
+            parameter.grad = random(*parameter.shape, seed=step)
+        momentum = 0.95 * momentum + 0.05 * matrix.grad
+        ahead = 0.95 * momentum + 0.05 * matrix.grad
+        update = torch.cat([orthogonalised(gate[None])[0] for gate in ahead.split(rows)])
+        expected = expected - rate * 0.2 * columns**0.5 * update
+        optimiser.step()
+    torch.testing.assert_close(matrix.detach(), expected, atol=1e-5, rtol=1e-4)
+
+
 def test_updates_are_of_adams_size_and_adam_moves_the_rest():
     both, alone = (build_model(MODEL) for _ in range(2))
     alone.load_state_dict(both.state_dict())

@@ -1,7 +1,9 @@
 """Bits per byte of the test part, in one piece or several, with and without the bytes of the model."""
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,6 +27,21 @@ def run():
 def corpus(tmp_path):
     (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 600)
     return open_corpus(str(tmp_path / "text"))
+
+
+def test_windows_of_evaluation_are_one_pass_over_each_lane_without_regularisation():
+    """From the state after the primer; a model that is being trained is so again after."""
+    torch.manual_seed(1)
+    model = FSRNN(ModelConfig(8, 8, 2, 4, dropout=0.5, zoneout_cell=0.3, zoneout_hidden=0.1))
+    data = np.random.default_rng(0).integers(0, 256, 602).astype(np.uint8)
+    found = bits_per_byte(Recurrence(model.train(), compiled=False), data, 4, b"ab")
+    assert model.training
+    rows = torch.from_numpy(data[:600].reshape(4, 150).T.astype(np.int64))
+    tokens = torch.cat((torch.tensor([ord("a"), ord("b")])[:, None].expand(2, 4), rows))
+    with torch.no_grad():
+        logits, _ = model.eval()(tokens[:-1], model.initial_state(4))
+    costs = torch.nn.functional.cross_entropy(logits[1:].flatten(0, 1), rows.flatten())
+    assert found == pytest.approx(float(costs) / math.log(2), rel=1e-5)
 
 
 def test_the_whole_part_is_measured(run, corpus):

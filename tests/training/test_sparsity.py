@@ -119,7 +119,7 @@ def test_the_best_network_is_a_sparse_one(steps, corpus, tmp_path):
     """However short the run, and where a validation of the dense network was better."""
     trainer = make(corpus, tmp_path, steps, chosen=replace_rate(1e-9), eval_every=1)
     fit(trainer)
-    model = load_float_model(read_checkpoint(tmp_path / BEST))
+    model = load_float_model(tmp_path / BEST)
     found = {name: int((matrix == 0).sum()) for name, matrix in model.cell_matrices().items()}
     assert found == {
         name: matrix.numel() - round(matrix.numel() * 0.3) for name, matrix in model.cell_matrices().items()

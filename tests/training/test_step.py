@@ -70,3 +70,23 @@ def test_recorded_equals_eager(config, before, name, monkeypatch):
     for expected_state, got_state in zip(eager.states, recorded.states, strict=True):
         for expected, got in zip(expected_state, got_state, strict=True):
             torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("clip", [1e-3, 1e9])
+def test_the_norm_that_is_clipped_is_of_what_is_left_of_the_gradients(clip):
+    """Entries that are masked are no part of it; a gradient below the bound stays as it is."""
+    torch.manual_seed(1)
+    model = build_model(CONFIGS["plain"])
+    before, gradients = [p.detach().clone() for p in model.parameters()], []
+
+    def mask():
+        model.output.bias.grad.zero_()
+        gradients.extend(p.grad.clone() for p in model.parameters())
+
+    optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
+    update = make_update(Recurrence(model, compiled=False), optimiser, clip, mask)
+    update(texts(1)[0], model.initial_state(BATCH), model.draw_masks(WINDOW, BATCH, None))
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    assert norm > 1e-2
+    for parameter, old, gradient in zip(model.parameters(), before, gradients, strict=True):
+        torch.testing.assert_close(old - parameter.detach(), gradient * min(1.0, clip / norm), atol=1e-6, rtol=1e-3)

@@ -1,6 +1,7 @@
 """The loop: it learns, resumes bit for bit, keeps the best checkpoint, and refuses what does not fit."""
 
 import dataclasses
+import itertools
 import json
 import os
 
@@ -13,7 +14,8 @@ from fscompress.errors import CheckpointError, CorpusError, RefusedError
 from fscompress.model.build import build_model
 from fscompress.model.config import ModelConfig
 from fscompress.temporary import _sweep
-from fscompress.training.checkpoint import read_checkpoint, write_checkpoint
+from fscompress.training import distributed
+from fscompress.training.checkpoint import read_checkpoint, read_shape, write_checkpoint
 from fscompress.training.config import OPTIMISERS, PRESETS, Preset, TrainConfig, preset
 from fscompress.training.metrics import METRICS
 from fscompress.training.schedule import EARLY_STOP_EPOCHS, Budget, Plateau, learning_rate
@@ -131,6 +133,23 @@ def test_the_best_is_never_replaced_by_worse_after_a_kill(corpus, tmp_path):
     assert resumed.state.step == best["step"]
 
 
+@pytest.mark.parametrize("own", [0.1, 0.9])
+def test_only_the_clock_of_rank_0_decides_when_to_save(corpus, tmp_path, monkeypatch, own):
+    """Saving is one exchange of all ranks, whatever seconds their ``own`` clocks say that a step took."""
+
+    class World(distributed.World):
+        def agree(self, stop, seconds):
+            return stop, float(trainer.state.step)  # a second a step
+
+    monkeypatch.setattr("fscompress.training.trainer.time.monotonic", itertools.count(0, own).__next__)
+    options = RunOptions(tmp_path, "cpu", "fp32", compiled=False, eval_every=10, save_seconds=2.5)
+    trainer = Trainer(SMALL, corpus, Budget(steps=20), options, world=World())
+    saved = []
+    monkeypatch.setattr(trainer, "save", lambda: saved.append(trainer.state.step))
+    fit(trainer)
+    assert saved == [3, 6, 9, 10, 12, 15, 18, 20, 20]
+
+
 def test_a_run_at_a_place_whose_name_is_no_text(corpus, tmp_path):
     out = tmp_path / os.fsdecode(b"\xff")
     fit(make(corpus, out, 5))
@@ -228,6 +247,37 @@ def test_damaged_checkpoint_is_one_clear_error(corpus, tmp_path):
         write_checkpoint(tmp_path / LAST / "below-a-file", read_checkpoint(tmp_path / BEST))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"adam.exp_avg.output.weight": torch.zeros(3, 3)}, r"has shape \[3, 3\], expected \[256, 12\]"),
+        ({"state.0.1": torch.zeros(2, 12)}, r"has shape \[2, 12\], expected \[4, 12\]"),
+        ({"average.output.bias": torch.zeros(1)}, r"has shape \[1\], expected \[256\]"),
+        ({"model.output.bias": torch.zeros(1)}, "Error"),
+        ({"rng": torch.zeros(torch.Generator().get_state().shape)}, "ByteTensor"),
+        ({"state.1.1": None}, "KeyError: 'state.1.1'"),
+        ({"rng": None}, "holds weights alone; start from it with --init"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_its_own_run_is_one_clear_error(corpus, tmp_path, changes, message):
+    trainer = make(corpus, tmp_path, 3)
+    trainer.save()
+    saved = read_checkpoint(tmp_path / LAST)
+    tensors = {name: tensor for name, tensor in (saved.tensors | changes).items() if tensor is not None}
+    write_checkpoint(tmp_path / LAST, dataclasses.replace(saved, tensors=tensors))
+    with pytest.raises(CheckpointError, match=message) as caught:
+        make(corpus, tmp_path, 9, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_a_network_that_is_not_known_is_named(corpus, tmp_path, monkeypatch):
+    make(corpus, tmp_path, 3).save()
+    monkeypatch.setattr("fscompress.model.config.ARCHITECTURES", ("stacked",))
+    for read in (read_checkpoint, read_shape):
+        with pytest.raises(CheckpointError, match=r"last.safetensors: model: unknown architecture 'fs-rnn'"):
+            read(tmp_path / LAST)
+
+
 def test_schedules():
     cosine = TrainConfig(rate=1.0)
     rates = [learning_rate(cosine, 10_000, p, Plateau()) for p in (0.0, 0.5, 1.0)]
@@ -250,12 +300,13 @@ def test_early_stopping_waits_for_the_smaller_rate():
     assert seen == [(0, False)] * 2 + [(1, False)] * 3 + [(2, False)] * 2 + [(3, True)]
 
 
-def test_plateau_run_stops_early_and_stays_stopped(tmp_path):
+@pytest.mark.parametrize("eval_every", [None, 7])
+def test_plateau_run_stops_early_and_stays_stopped(tmp_path, eval_every):
     """At a rate of next to nothing no epoch betters the first; validated once an epoch, on the whole part."""
     (tmp_path / "text").write_bytes(b"the quick brown fox jumps over the lazy dog. " * 30)
     corpus = open_corpus(str(tmp_path / "text"))
     chosen = Preset(MODEL, dataclasses.replace(SMALL.training, schedule="plateau", rate=1e-30))
-    options = RunOptions(tmp_path / "run", device="cpu", precision="fp32", compiled=False)
+    options = RunOptions(tmp_path / "run", "cpu", "fp32", compiled=False, eval_every=eval_every)
     trainer = Trainer(chosen, corpus, Budget(steps=10_000), options)
     losses = fit(trainer)
     epoch = corpus.n_train // chosen.training.bytes_per_step
