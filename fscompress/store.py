@@ -56,9 +56,11 @@ class Installed:
 
 
 def folders() -> list[Path]:
-    """Where models are looked for, in order: FSCOMPRESS_MODELS, the package, the clone it is installed from."""
-    chosen = settings.models_folder()
-    return [*([chosen] if chosen else []), _PACKAGE / "_models", _PACKAGE.parent / "models"]
+    """Where models are looked for, in order: FSCOMPRESS_MODELS, then the package or the clone it is installed from."""
+    chosen, shipped = settings.models_folder(), _PACKAGE / "_models"
+    if not shipped.is_dir():  # only a wheel has it, and what is called models beside a wheel's package is not ours
+        shipped = _PACKAGE.parent / "models"
+    return [*([chosen] if chosen else []), shipped]
 
 
 def installed(preferred: str = "") -> Iterator[Installed]:

@@ -41,7 +41,7 @@ def models(
 ) -> None:
     """Show each MODEL (name, path or id; all installed ones without): weights, bytes, parts, whether it is whole.
 
-    They are looked for in the folder FSCOMPRESS_MODELS, in the package, and in the clone it is installed from. An .fsc
+    They are looked for in the folder FSCOMPRESS_MODELS, then in the package or the clone it is installed from. An .fsc
     file records name and id of the model that it needs.
     """
     if verify + join + as_json > 1 or (output and not join) or (join and len(wanted) != 1):
