@@ -52,6 +52,12 @@ class ModelFileError(FscompressError):
     exit_code = EXIT_DAMAGED
 
 
+class UnreadableModelError(ModelFileError):
+    """A model file cannot be read: permissions, a folder, a failing disk.  It may well be intact."""
+
+    exit_code = EXIT_REFUSED
+
+
 class EngineError(FscompressError):
     """An engine is missing or its canary failed: it would not compute what docs/INTEGER.md says."""
 

@@ -201,7 +201,10 @@ def remove_input(source: str, before: os.stat_result) -> None:
     now = check_removable(source)
     if not os.path.samestat(now, before) or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise RefusedError(f"{source}: changed while it was read; not removed")
-    Path(source).unlink()
+    try:
+        Path(source).unlink()
+    except OSError as error:  # else it would read as if the input had not been read
+        raise RefusedError(f"{source}: cannot be deleted ({error.strerror}); its output is whole") from error
 
 
 def _standard(text_stream: object, name: str) -> BinaryIO:

@@ -89,9 +89,10 @@ class Budget:
         if total > self._limit:
             megabytes = -(-total // MIB)
             known = models or head.scheme is None  # else weights come on top
+            limit = f"{self._limit // MIB:,} MiB" if self._limit >= MIB else f"{self._limit:,} bytes"
             least, enough = ("", f" {megabytes}M") if known else ("more than ", "")
             raise RefusedError(
-                f"needs {least}{megabytes:,} MiB of memory to decode (allowed: {self._limit // MIB:,}); "
+                f"needs {least}{megabytes:,} MiB of memory to decode (allowed: {limit}); "
                 f"--memory{enough} or FSCOMPRESS_MEMORY{enough.replace(' ', '=')} allows {'it' if known else 'more'}"
             )
         return need

@@ -89,9 +89,11 @@ def in_order(
         submitted: submits a task whenever it is asked for the next one.  A FscompressError of its own takes its turn
             behind the results of what it submitted, so that a damaged file gives as much with many threads as with one.
         has_room: of the number of tasks whose results wait here; False: no other is submitted before one is taken.
-        abandon: called on any exit before the end, so that workers stop soon.
+        abandon: called on any exit before the end, so that workers stop soon; also where nothing waits here, since a
+            signal may come between a task's first step and our getting it.
     """
     waiting: deque[tuple[Item, Task[Result]]] = deque()
+    ended = False
     try:
         for pair in _and_failure(submitted):
             waiting.append(pair)
@@ -99,8 +101,9 @@ def in_order(
                 yield _first(waiting)
         while waiting:
             yield _first(waiting)
+        ended = True
     finally:
-        if waiting:
+        if not ended:
             abandon()
         for _, task in waiting:
             task.cancel()

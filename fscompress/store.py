@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from fscompress import parts, settings, tensor_files
 from fscompress.container import Rule
-from fscompress.errors import ModelFileError, ModelNotFoundError, RefusedError
+from fscompress.errors import ModelFileError, ModelNotFoundError, RefusedError, UnreadableModelError
 
 if TYPE_CHECKING:
     from fscompress.engine import IntegerModel
@@ -56,9 +56,11 @@ class Installed:
 
 
 def folders() -> list[Path]:
-    """Where models are looked for, in order: FSCOMPRESS_MODELS, the package, the clone it is installed from."""
-    chosen = settings.models_folder()
-    return [*([chosen] if chosen else []), _PACKAGE / "_models", _PACKAGE.parent / "models"]
+    """Where models are looked for, in order: FSCOMPRESS_MODELS, then the package or the clone it is installed from."""
+    chosen, shipped = settings.models_folder(), _PACKAGE / "_models"
+    if not shipped.is_dir():  # only a wheel has it, and what is called models beside a wheel's package is not ours
+        shipped = _PACKAGE.parent / "models"
+    return [*([chosen] if chosen else []), shipped]
 
 
 def installed(preferred: str = "") -> Iterator[Installed]:
@@ -88,7 +90,7 @@ def describe(path: Path) -> Installed:
         with path.open("rb") as file:
             return Installed(name, path, hashlib.file_digest(file, "sha256").digest())
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
+        raise UnreadableModelError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def read_header(path: Path) -> tuple[dict[str, str], dict[str, list[int]]]:
@@ -99,7 +101,9 @@ def read_header(path: Path) -> tuple[dict[str, str], dict[str, list[int]]]:
     try:
         with path.open("rb") if path.is_file() else io.BytesIO(parts.read_joined(path)) as file:
             return tensor_files.read_header(file)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UnreadableModelError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
         raise ModelFileError(f"{path}: not a readable model file ({error})") from error
 
 

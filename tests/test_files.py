@@ -330,3 +330,15 @@ def test_stdin_that_is_the_output_is_refused(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(RefusedError, match="input and output are the same file"):
             check_output(str(path), "-", force=True, binary=True)
         check_output(str(tmp_path / "other"), "-", force=True, binary=True)
+
+
+def test_an_input_that_cannot_be_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"text")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(RefusedError, match=r"file: cannot be deleted \(Permission denied\); its output is whole"):
+        remove_input(str(path), path.stat())

@@ -74,8 +74,10 @@ def test_what_a_block_asks_for_is_refused_before_it_is_allocated() -> None:
         decode(data, memory=enough - 1)
     assert caught.value.exit_code == 1
     for declared, limit in ((table(SHORT, 24), 1 << 30), (BLOCK_OF_A_GIGABYTE, 4 << 30)):
-        with pytest.raises(RefusedError, match="MiB of memory"):
+        with pytest.raises(RefusedError, match=rf"MiB of memory .*\(allowed: {limit >> 20:,} MiB\)"):
             decode(declared, memory=limit)
+    with pytest.raises(RefusedError, match=r"\(allowed: 1,000 bytes\)"):
+        decode(declared, memory=1000)
 
 
 def table(plain: bytes, table_log2: int) -> bytes:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -126,6 +126,25 @@ def test_the_consumer_stops(threads: int) -> None:
         consume()
     with pytest.raises(Cancelled):
         cancel.check()
+
+
+def test_a_task_that_was_begun_and_never_handed_over_is_stopped() -> None:
+    cancel = Cancel()
+
+    def work() -> None:
+        for _ in range(5000):
+            cancel.check()
+            time.sleep(0.001)
+
+    def interrupted(pool: ThreadPoolExecutor) -> Iterator[tuple[int, "Future[None]"]]:
+        begun.append(pool.submit(work))
+        raise PlannedError
+        yield 0, begun[0]
+
+    begun: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as pool, pytest.raises(PlannedError):
+        list(in_order(interrupted(pool), lambda n_waiting: True, cancel.set))
+    assert isinstance(begun[0].exception(), Cancelled)
 
 
 def test_items_come_with_their_results_and_done_ones_wait_for_their_turn() -> None:

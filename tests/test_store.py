@@ -135,9 +135,9 @@ def test_given_file_is_taken_only_if_it_is_the_one(folder: Path, tmp_path_factor
 def test_folders_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FSCOMPRESS_MODELS", str(tmp_path))
     assert store.folders()[0] == tmp_path
-    assert [folder.name for folder in store.folders()[1:]] == ["_models", "models"]
+    assert store.folders()[1:] == [ROOT / "models"]
     monkeypatch.delenv("FSCOMPRESS_MODELS")
-    assert len(store.folders()) == 2
+    assert store.folders() == [ROOT / "models"]
 
 
 def test_metadata(tiny_model: Path, folder: Path) -> None:
@@ -152,3 +152,12 @@ def test_finder_reads_a_model_once(installed: Path) -> None:
     find = store.finder()
     assert find(model.id[:8], model.name).id == model.id
     assert find(model.id[:8], model.name) is find(model.id[:8], model.name)
+
+
+def test_a_wheel_has_its_models_inside_and_what_is_beside_it_is_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("fscompress/_models", "models"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setattr(store, "_PACKAGE", tmp_path / "fscompress")
+    assert store.folders() == [tmp_path / "fscompress" / "_models"]

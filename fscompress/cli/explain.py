@@ -40,7 +40,7 @@ def explain(
     """Write FILE.html: the text of FILE (- is stdin) with each character coloured by the bits that it costs.
 
     The page also tells of each byte what the network expected and which inputs of the mixer spoke most for it, and
-    sums the cost by kind of byte, place in the word and input. It needs no network and no other file. Costs are
+    sums the cost by kind of byte, place in the word and input. It fetches nothing and needs no other file. Costs are
     ideal code lengths of the blocks that encode makes at that level.
     """
     target = output or (STANDARD if file == STANDARD else file + SUFFIX)

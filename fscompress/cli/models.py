@@ -41,7 +41,7 @@ def models(
 ) -> None:
     """Show each MODEL (name, path or id; all installed ones without): weights, bytes, parts, whether it is whole.
 
-    They are looked for in the folder FSCOMPRESS_MODELS, in the package, and in the clone it is installed from. An .fsc
+    They are looked for in the folder FSCOMPRESS_MODELS, then in the package or the clone it is installed from. An .fsc
     file records name and id of the model that it needs.
     """
     if verify + join + as_json > 1 or (output and not join) or (join and len(wanted) != 1):
@@ -72,7 +72,7 @@ class _Found:
     id: str
     n_bytes: int
     n_parts: int
-    trouble: str = ""
+    trouble: ModelFileError | None = None
     n_weights: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -106,7 +106,7 @@ def _look(path: Path) -> _Found:
         model = store.describe(path)
         metadata, shapes = store.read_header(path)
     except ModelFileError as error:
-        return _Found(path, model.id.hex(), model.n_bytes, model.n_parts, str(error))
+        return _Found(path, model.id.hex(), model.n_bytes, model.n_parts, error)
     sizes = model.n_bytes, model.n_parts
     return _Found(path, model.id.hex(), *sizes, n_weights=store.count_weights(shapes), metadata=metadata)
 
@@ -118,9 +118,9 @@ def _show(models: Sequence[str | Path], as_json: bool, console: Console) -> None
     def look(model: str | Path) -> str:
         found.append(_look(_path(model)))
         if found[-1].trouble and isinstance(model, str):
-            raise ModelFileError(found[-1].trouble)
+            raise found[-1].trouble
         if found[-1].trouble:
-            console.notice(found[-1].trouble)
+            console.notice(str(found[-1].trouble))
         return f"{found[-1].name}: {found[-1].path}"
 
     try:

@@ -18,7 +18,7 @@ from fscompress.engine.kinds import KINDS
 from fscompress.engine.model_form import FS_LSTM, RECURRENT, Form, fs_lstm_form, recurrent_form
 from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import IntegerCell, IntegerModel, check_array, check_shape, input_table
-from fscompress.errors import ModelFileError, UnsupportedVersionError
+from fscompress.errors import ModelFileError, UnreadableModelError, UnsupportedVersionError
 from fscompress.parts import read_joined, size
 from fscompress.tensor_files import read_header
 
@@ -57,7 +57,7 @@ def read_model(path: Path) -> IntegerModel:
             raise broken_model(ModelRule.LARGE, f"{path}: larger than {MAX_FILE_BYTES:,} bytes")
         data = read_joined(path)
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
+        raise UnreadableModelError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         return parse_model(data)
     except (ModelFileError, UnsupportedVersionError) as error:

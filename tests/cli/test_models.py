@@ -110,9 +110,9 @@ def test_one_model_that_cannot_be_read_stops_nothing(split: Path) -> None:
     result = run("models")
     assert result.exit_code == 0
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["name", "a", "default"]
-    for words in ([], ["other", "default"]):
+    for words, code in (([], 1), (["other", "default"], 4)):
         result = run("models", "--verify", *words)
-        assert result.exit_code in (3, 4)
+        assert result.exit_code == code
         assert f"{split / DEFAULT}: intact" in result.stderr
         assert len(result.stderr.splitlines()) == 2
 
@@ -220,3 +220,14 @@ def test_no_models_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         result = run("models", *words)
         assert (result.exit_code, result.stdout) == (0, "")
         assert result.stderr == f"no models installed; searched: {tmp_path}\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that root cannot read, either")
+def test_a_model_that_cannot_be_read_is_not_called_damaged(here: Path) -> None:
+    (here / "text").write_bytes(TEXT)
+    (here / "mem.safetensors").symlink_to("/proc/self/mem")
+    for words in (["encode", "--model"], ["eval", "--model"], ["models"]):
+        result = run(*words, "./mem.safetensors", *([] if words == ["models"] else ["text"]))
+        assert result.exit_code == 1
+        assert "mem.safetensors: cannot be read (" in result.stderr
+    assert not (here / "text.fsc").exists()
