@@ -123,7 +123,7 @@ def count_weights(shapes: dict[str, list[int]]) -> int:
 
 def is_checkpoint(path: Path) -> bool:
     """Whether the file is a float checkpoint of ``train`` rather than an integer model."""
-    return read_metadata(path).get("format", "").startswith("fscompress-checkpoint")
+    return tensor_files.is_checkpoint(read_metadata(path))
 
 
 def find_model(wanted: str = DEFAULT) -> Path:

@@ -5,10 +5,17 @@ Format: https://huggingface.co/docs/safetensors, section "Format".  Guarded by `
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 METADATA = "__metadata__"
+CHECKPOINT = "fscompress-checkpoint"  # how "format" begins, in the metadata of files with float weights
 MAX_HEADER_BYTES = 100_000_000  # the library's own limit
+
+
+def is_checkpoint(metadata: Mapping[str, str]) -> bool:
+    """Whether a file with this metadata has the float weights of ``train`` rather than an integer model."""
+    return metadata.get("format", "").startswith(CHECKPOINT)
 
 
 def read_header(file: BinaryIO) -> tuple[dict[str, str], dict[str, list[int]]]:

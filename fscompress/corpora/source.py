@@ -30,7 +30,9 @@ class Source:
             return np.empty(0, np.uint8)
         try:
             return np.memmap(self.path, np.uint8, "r", self.start, (len(self),))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise CorpusError(f"{self.path}: cannot be read ({error.strerror})") from error
+        except ValueError as error:  # shorter than when it was looked at
             raise CorpusError(f"{self.path}: cannot be read ({error})") from error
 
     def part(self, start: float, stop: float) -> "Source":

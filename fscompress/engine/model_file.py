@@ -20,7 +20,7 @@ from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import IntegerCell, IntegerModel, check_array, check_shape, input_table
 from fscompress.errors import ModelFileError, UnreadableModelError, UnsupportedVersionError
 from fscompress.parts import read_joined, size
-from fscompress.tensor_files import read_header
+from fscompress.tensor_files import is_checkpoint, read_header
 
 MAX_FILE_BYTES = 1 << 30
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # FORMAT.md section 6: every file that the model encodes carries it
@@ -74,6 +74,8 @@ def parse_model(data: bytes) -> IntegerModel:
     architecture = metadata.get("architecture", "")
     if architecture not in q.SCHEMES or "scheme" not in metadata:
         what = f"not a model of this program (no scheme of {' or '.join(q.SCHEMES)} in its metadata)"
+        if is_checkpoint(metadata):
+            what = "float weights to go on training from; `fscompress export` makes a model of them"
         raise broken_model(ModelRule.ARCHITECTURE, what)
     if metadata["scheme"] != str(q.SCHEMES[architecture]):
         what = f"integer scheme {metadata['scheme'][:99]!r}; this build knows {q.SCHEMES[architecture]}; upgrade"

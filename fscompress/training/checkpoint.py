@@ -14,10 +14,10 @@ from torch import Tensor
 from fscompress.errors import CheckpointError, RefusedError
 from fscompress.files import replacing
 from fscompress.model.config import ModelConfig
-from fscompress.tensor_files import read_header
+from fscompress.tensor_files import CHECKPOINT, read_header
 from fscompress.training.config import TrainConfig
 
-FORMAT = "fscompress-checkpoint-1"
+FORMAT = f"{CHECKPOINT}-1"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -275,6 +275,15 @@ def test_what_cannot_be_had_is_said_in_one_line(folder, monkeypatch, arguments, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_is_gone_or_cut_since_is_one_line(tmp_path):
+    source = Source(tmp_path / "a.txt", 0, 9)
+    with pytest.raises(CorpusError, match=r"a.txt: cannot be read \(No such file or directory\)$"):
+        source.read()
+    source.path.write_bytes(b"short")
+    with pytest.raises(CorpusError, match=r"a.txt: cannot be read \(.+\)$"):
+        source.read()
+
+
 def test_too_small_a_text_is_refused(tmp_path):
     (tmp_path / "text").write_bytes(b"tiny")
     with pytest.raises(CorpusError, match="too small"):

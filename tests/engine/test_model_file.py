@@ -16,6 +16,7 @@ from fscompress.engine import model_file as files
 from fscompress.engine.model_file import parse_model, write_model
 from fscompress.engine.model_rules import ModelRule
 from fscompress.errors import ModelFileError, UnsupportedVersionError
+from fscompress.tensor_files import CHECKPOINT
 from tests.helpers import GOLDEN, MODEL_RULES, TINY, check_model_is_refused, noise, tiny
 
 DATA = TINY.read_bytes()
@@ -74,6 +75,11 @@ def test_unknown_scheme(scheme: str) -> None:
 def test_unknown_architecture(architecture: str) -> None:
     with pytest.raises(ModelFileError, match="not a model of this program"):
         parse_model(save(TENSORS, METADATA | {"architecture": architecture}))
+
+
+def test_a_checkpoint_is_told_from_a_foreign_file() -> None:
+    with pytest.raises(ModelFileError, match=r"fscompress export` makes a model of them \[M03\]$"):
+        parse_model(save({"model.x": np.zeros(3)}, {"format": f"{CHECKPOINT}-1"}))
 
 
 def test_another_programs_file() -> None:
