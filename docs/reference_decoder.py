@@ -391,12 +391,13 @@ def multiply_out(tensors: dict[str, Any], prefix: str, expected: Expected) -> No
 
 
 def expand(tensors: dict[str, Any], n_cells: int, expected: Expected) -> None:
-    """I2.3: puts all matrices of cells in the place of their compact forms."""
-    n_weights = 0
-    for prefix in (f"cell.{i}." for i in range(n_cells)):
-        names = [name for name in (prefix + "input.weight", prefix + "weight") if name in expected]
-        n_weights += sum(math.prod(expected[name][1]) for name in names)
-        require(n_weights <= 2**30, "M09")
+    """I2.3: puts all matrices of cells in the place of their compact forms, once it is known how large they are."""
+    matrices = {
+        prefix: [name for name in (prefix + "input.weight", prefix + "weight") if name in expected]
+        for prefix in (f"cell.{i}." for i in range(n_cells))
+    }
+    require(sum(math.prod(expected[name][1]) for names in matrices.values() for name in names) <= 2**30, "M09")
+    for prefix, names in matrices.items():
         if prefix + "factor" in tensors:
             multiply_out(tensors, prefix, {name: expected[name] for name in names})
         for name in names:
