@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,14 +67,16 @@ def program() -> Program:
     return run
 
 
+def hear_signals() -> None:
+    """Undoes what a shell's background job (SIGINT) and nohup (SIGHUP) ignore, and a child would inherit."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def running(command: Sequence[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process that hears Ctrl-C; killed at the end if it still runs, so that a failed test does not hang.
-
-    Where this process ignores SIGINT, as a shell's background job does, a child would inherit that.
-    """
-    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    options = {"env": child_environment(), "preexec_fn": hears, **options}
+    """A child process that hears signals; killed at the end if it still runs, so that a failed test does not hang."""
+    options = {"env": child_environment(), "preexec_fn": hear_signals, **options}
     with subprocess.Popen(command, **options) as child:  # type: ignore[call-overload]
         try:
             yield child
