@@ -93,7 +93,6 @@ def in_order(
             signal may come between a task's first step and our getting it.
     """
     waiting: deque[tuple[Item, Task[Result]]] = deque()
-    ended = False
     try:
         for pair in _and_failure(submitted):
             waiting.append(pair)
@@ -101,12 +100,11 @@ def in_order(
                 yield _first(waiting)
         while waiting:
             yield _first(waiting)
-        ended = True
-    finally:
-        if not ended:
-            abandon()
+    except BaseException:
+        abandon()
         for _, task in waiting:
             task.cancel()
+        raise
 
 
 def _and_failure(submitted: Iterable[tuple[Item, Task[Result]]]) -> Iterator[tuple[Item | Any, Task[Result]]]:

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from fscompress.engine import Engine, engine_factory, load_model
-from fscompress.engine.kernels import path_p1
 from fscompress.errors import FscompressError, RefusedError
 from fscompress.lanes import U8
 from fscompress.mixer import MixerSettings, settings_for
 from fscompress.mixer.priors_training import train_priors
 from fscompress.mixer.settings import ALL_CONTEXTS, ALL_SETS, BEST
+from fscompress.predictor import known_p1
 
 SLICE = 16_384
 SLICES_A_FOLDER = 12
@@ -45,14 +45,9 @@ def slices(folder: Path, n: int = SLICES_A_FOLDER, length: int = SLICE) -> U8:
 
 def network_p1(engine: Engine, texts: U8) -> npt.NDArray[np.uint16]:
     """uint16 [slices, length, 8] along each text, each from the model's initial state."""
-    n, length = texts.shape
-    result = np.empty((length, 8, n), np.uint16)
-    engine.start(n)
-    for t in range(length):
-        symbols = np.ascontiguousarray(texts[:, t])
-        path_p1(engine.tree, symbols, result[t])
-        engine.advance(symbols)
-    return np.ascontiguousarray(result.transpose(2, 0, 1))
+    engine.start(len(texts))
+    p1 = known_p1(engine, np.ascontiguousarray(texts.T), texts.size)
+    return np.ascontiguousarray(p1.transpose(2, 0, 1))
 
 
 def make_priors(folder: Path, model: Path, out: Path) -> None:
