@@ -1,4 +1,5 @@
-# Every target works in a fresh clone: what it needs is made first; without a folder to keep kernels in, too (hence `-`).  `make PYTHON=python3.12 ...` chooses the interpreter.
+# Every target works in a fresh clone: what it needs is made first.  `make PYTHON=python3.12 ...` chooses the interpreter.
+# Where compiled kernels cannot be kept, warmup fails and the rest works without (hence its `-`).
 
 PYTHON ?= python3
 VENV := .venv

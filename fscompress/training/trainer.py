@@ -2,8 +2,8 @@
 
 A run lives in a folder: ``last.safetensors`` (resumable), ``best.safetensors`` (weights of the best validation
 result) and ``metrics.jsonl``.  Resuming on the same machine gives the weights of an uninterrupted run, bit for bit, if
-it is bounded by steps: one bounded by time goes by the clock.  Several processes may share a
-run (``distributed.py``): all of them construct and call a ``Trainer`` alike.
+it is bounded by steps: one bounded by time goes by the clock.  Several processes may share a run (``distributed.py``):
+all of them construct and call a ``Trainer`` alike.
 """
 
 import math
