@@ -5,21 +5,24 @@ Step t codes byte t of every lane; within a step the order is (bit, lane), most 
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import BinaryIO
 
 import numpy as np
 
 from fscompress.coder import BinaryDecoder, BinaryEncoder
 from fscompress.container import CodedBlock, Rule, broken
+from fscompress.engine.base import Missed
 from fscompress.errors import DamagedError
 from fscompress.lanes import U8, active_lanes, from_rows, to_rows
-from fscompress.parallel import in_order
+from fscompress.parallel import NO_THREADS, Threads, in_order
 from fscompress.predictor import U16, Predictor
 from fscompress.streams import read_up_to
 
 TICK_STEPS, TICK_BYTES = 64, 256  # a run of steps has at least so many, unless the block ends
 AHEAD = 2  # runs that networks may be ahead of the coder in a thread of their own
+MOST_MISSED = 0.25  # of a second thread's work; with more, it rests for so many runs, longer each time
+SHORTEST_REST, LONGEST_REST = 16, 256
 
 Progress = Callable[[int], None]
 
@@ -37,18 +40,54 @@ def _runs(n_bytes: int, lanes: int) -> Iterator[tuple[int, int, int]]:
         yield whole, whole + 1, active_lanes(n_bytes, lanes, whole)
 
 
+class _SecondThread:
+    """A thread for the networks of a block, while one is free and comes in time; close it at the end."""
+
+    def __init__(self, predictor: Predictor, threads: Threads) -> None:
+        self._predictor, self._threads, self._stack = predictor, threads, ExitStack()
+        self._missed: Missed | None = None
+        self._rest, self._next_rest = 0, SHORTEST_REST
+
+    def adapt(self) -> None:
+        """Before each run of steps: takes a free thread, or gives it back."""
+        if self._missed:
+            missed = self._missed()
+            if missed > MOST_MISSED:
+                self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, LONGEST_REST)
+            elif missed:
+                self._next_rest = SHORTEST_REST
+            if self._rest or self._threads.overdrawn:
+                self.close()
+        elif self._rest:
+            self._rest -= 1
+        elif self._threads.take():
+            self._stack.callback(self._threads.give)
+            self._missed = self._stack.enter_context(self._predictor.second_thread())
+
+    def close(self) -> None:
+        """Gives the thread back, if there is one."""
+        self._missed = None
+        self._stack.close()
+
+
 def encode_block(
-    plain: bytes, lanes: int, predictor: Predictor, progress: Progress = silent, ahead: bool = False
+    plain: bytes,
+    lanes: int,
+    predictor: Predictor,
+    progress: Progress = silent,
+    threads: Threads = NO_THREADS,
+    ahead: bool = False,
 ) -> bytes:
     """Coded bytes of a block, the same however it is done.
 
     Args:
         progress: gets the number of bytes newly done and may raise to stop.
-        ahead: networks read in a second thread, ahead of mixer and coder.
+        threads: of which the networks may take one to share their steps.
+        ahead: of which they take one first, to read ahead of mixer and coder.
     """
     coder, rows = BinaryEncoder(), to_rows(plain, lanes)
     runs = (rows[start:stop, :n] for start, stop, n in _runs(len(plain), lanes))
-    with closing((_read_ahead if ahead else _read)(predictor, runs)) as read:  # no thread outlives the block
+    with closing((_read_ahead if ahead else _read)(predictor, runs, threads)) as read:  # no thread outlives the block
         for here, networks in read:
             p1 = predictor.mixed_p1(here, networks)
             bits = np.unpackbits(here[:, None], axis=1)  # [steps, 8, n], most significant bit first
@@ -57,31 +96,54 @@ def encode_block(
     return coder.finish()
 
 
-def _read(predictor: Predictor, runs: Iterable[U8]) -> Generator[tuple[U8, U16], None, None]:
-    """Each run with what the networks say of it."""
-    return ((rows, predictor.network_p1(rows)) for rows in runs)
+Read = Generator[tuple[U8, U16], None, None]  # each run of steps with what the networks say of it
 
 
-def _read_ahead(predictor: Predictor, runs: Iterable[U8]) -> Generator[tuple[U8, U16], None, None]:
-    """``_read`` in a second thread, up to ``AHEAD`` runs before they are asked for."""
-    with ThreadPoolExecutor(1) as thread:
-        submitted = ((rows, thread.submit(predictor.network_p1, rows)) for rows in runs)
-        yield from in_order(submitted, lambda n_waiting: n_waiting <= AHEAD, lambda: None)
+def _read(predictor: Predictor, runs: Iterable[U8], threads: Threads) -> Read:
+    with closing(_SecondThread(predictor, threads)) as second:
+        for rows in runs:
+            second.adapt()
+            yield rows, predictor.network_p1(rows)
 
 
-def decode_block(block: CodedBlock, predictor: Predictor, progress: Progress = silent) -> bytes:
+def _read_ahead(predictor: Predictor, runs: Iterable[U8], threads: Threads) -> Read:
+    """``_read`` in a thread of its own, up to ``AHEAD`` runs before they are asked for, if there is one."""
+    if not threads.take():
+        yield from _read(predictor, runs, threads)
+        return
+    second = _SecondThread(predictor, threads)
+
+    def network_p1(rows: U8) -> U16:
+        second.adapt()
+        return predictor.network_p1(rows)
+
+    try:
+        with closing(second), ThreadPoolExecutor(1) as thread:
+            submitted = ((rows, thread.submit(network_p1, rows)) for rows in runs)
+            yield from in_order(submitted, lambda n_waiting: n_waiting <= AHEAD, lambda: None)
+    finally:
+        threads.give()
+
+
+def decode_block(
+    block: CodedBlock, predictor: Predictor, progress: Progress = silent, threads: Threads = NO_THREADS
+) -> bytes:
     """Plain bytes of a block, compared with its checksum.
 
+    Args:
+        progress, threads: as for ``encode_block``.
     Raises:
         ChecksumError: the bytes are not those that were encoded.  DamagedError: coded words are left over.
     """
     coder = BinaryDecoder(block.coded)
     rows: U8 = np.zeros((-(-block.n_plain // block.lanes), block.lanes), np.uint8)
     try:
-        for start, stop, n in _runs(block.n_plain, block.lanes):
-            predictor.decode(coder, rows[start:stop, :n])
-            coder.check()
-            progress((stop - start) * n)
+        with closing(_SecondThread(predictor, threads)) as second:
+            for start, stop, n in _runs(block.n_plain, block.lanes):
+                second.adapt()
+                predictor.decode(coder, rows[start:stop, :n])
+                coder.check()
+                progress((stop - start) * n)
     except DamagedError as error:
         raise broken(Rule.CODED_CRC, error, f"crc {block.crc:08x}", block.offset) from error
     plain = from_rows(rows, block.n_plain)

@@ -23,7 +23,7 @@ from fscompress.engine import EnginePool, IntegerModel
 from fscompress.engine.model_file import parse_model
 from fscompress.errors import EngineError, ModelFileError, RefusedError
 from fscompress.executor import AnyBlock, Networks, Work
-from fscompress.parallel import Cancelled, Task, in_order
+from fscompress.parallel import NO_THREADS, Cancelled, Task, in_order
 
 CONNECT_SECONDS = 5
 WORKER_SECONDS = 15  # without any worker, before a run is given up
@@ -197,7 +197,7 @@ def _run(
     """What a worker does: ``work``, by the same program and the same models as its client's."""
     if sources != jit.kernel_sources_digest():
         raise EngineError(f"worker {get_worker().address}: runs another version of fscompress; install the same")
-    return _pool(engine, ids, files).run(lambda engines: work(engines, block, _until_cancelled()))
+    return _pool(engine, ids, files).run(lambda engines: work(engines, block, _until_cancelled(), NO_THREADS))
 
 
 @lru_cache(maxsize=8)

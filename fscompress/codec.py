@@ -36,7 +36,7 @@ from fscompress.errors import RefusedError
 from fscompress.executor import Executor, LocalExecutor, Networks, budgeted, submit_within
 from fscompress.levels import DEFAULT_LEVEL, Level, Plan, level, n_networks, plan, predictor
 from fscompress.memory import Budget
-from fscompress.parallel import Cancel, Done, Task, in_order
+from fscompress.parallel import Cancel, Done, Task, Threads, in_order
 from fscompress.settings import DEFAULT_MEMORY
 from fscompress.streams import write_all
 
@@ -86,7 +86,7 @@ class CodingStats:
 
 @dataclass(frozen=True)
 class PlainBlock:
-    """Plain bytes and how they are to be coded; ``ahead``: the networks in a thread of their own."""
+    """Plain bytes and how they are to be coded; ``ahead``: the networks in a thread of their own, if there is one."""
 
     plain: bytes = field(repr=False)
     planned: Plan
@@ -120,7 +120,7 @@ def encode_stream(
     _refuse_models(models, chosen)
     block_log2 = options.block_log2 or chosen.block_log2
     writer, unnamed = Writer(target, block_log2), list(models)
-    blocks = _plain_blocks(source, block_log2, chosen, len(models), executor is None and options.threads > 1)
+    blocks = _plain_blocks(source, block_log2, chosen, len(models))
     with nullcontext(executor) if executor else LocalExecutor(options.threads) as run:
         submitted = _submit_plain(blocks, Networks(models, options.engine), run, cancel.before(progress))
         for block, coded in in_order(submitted, run.has_room, cancel.set):
@@ -132,11 +132,9 @@ def encode_stream(
     return stats
 
 
-def _plain_blocks(
-    source: BinaryIO, block_log2: int, chosen: Level, n_models: int, has_second_thread: bool
-) -> Iterator[PlainBlock]:
-    """All of ``source``; a second thread is its one block's, if it has but one, and of no use without a mixer."""
-    n_block, ahead = 1 << block_log2, has_second_thread and chosen.mixing is not None
+def _plain_blocks(source: BinaryIO, block_log2: int, chosen: Level, n_models: int) -> Iterator[PlainBlock]:
+    """All of ``source``; a stream's one block has threads to itself, of which one is worth most ahead of a mixer."""
+    n_block, ahead = 1 << block_log2, chosen.mixing is not None
     for plain in cut(source, n_block):
         yield PlainBlock(plain, plan(chosen, len(plain), n_models), ahead and len(plain) < n_block)
         ahead = False
@@ -190,15 +188,15 @@ def decode_stream(
     return stats
 
 
-def _encode(engines: Sequence[Engine], block: PlainBlock, tick: Progress) -> bytes:
+def _encode(engines: Sequence[Engine], block: PlainBlock, tick: Progress, threads: Threads) -> bytes:
     predicts = predictor(block.planned, block.n_plain, engines)
-    return encode_block(block.plain, block.planned.lanes, predicts, tick, block.ahead)
+    return encode_block(block.plain, block.planned.lanes, predicts, tick, threads, block.ahead)
 
 
-def decode_coded(engines: Sequence[Engine], block: CodedBlock, tick: Progress) -> bytes:
+def decode_coded(engines: Sequence[Engine], block: CodedBlock, tick: Progress, threads: Threads) -> bytes:
     """The work of an executor: plain bytes of one coded block; raises what ``decode_block`` and ``predictor`` raise."""
     planned = Plan(block.scheme, block.lanes, block.parameters)
-    return decode_block(block, predictor(planned, block.n_plain, engines, block.offset), tick)
+    return decode_block(block, predictor(planned, block.n_plain, engines, block.offset), tick, threads)
 
 
 def _submit_plain(

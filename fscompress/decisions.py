@@ -9,8 +9,8 @@ first.  Guarded by ``tests/test_predictor.py``, which does the same in separate 
 import numpy as np
 
 from fscompress.coder.kernels import decode_bit
-from fscompress.engine.few_lanes_kernels import network_step
 from fscompress.engine.kernels import node_p1, path_p1
+from fscompress.engine.step_kernels import network_step
 from fscompress.jit import kernel
 from fscompress.mixer.kernels import learn, predict
 from fscompress.mixer.layout import NODE

@@ -12,7 +12,7 @@ from typing import Protocol, Self, TypeVar
 from fscompress.blocks import Progress
 from fscompress.engine import Engine, EnginePool, IntegerModel
 from fscompress.memory import Budget
-from fscompress.parallel import Cancel, Done, Item, Later, Task, in_order
+from fscompress.parallel import Cancel, Done, Item, Later, Task, Threads, in_order
 
 
 class Block(Protocol):
@@ -24,7 +24,8 @@ class Block(Protocol):
 
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
-Work = Callable[[Sequence[Engine], AnyBlock, Progress], bytes]  # at the top level of a module, so that it has a name
+# At the top level of a module, so that it has a name; may take some of the threads.
+Work = Callable[[Sequence[Engine], AnyBlock, Progress, Threads], bytes]
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,14 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Threads of this process; see ``Executor``.  Of one, blocks are coded in the calling thread."""
+    """Threads of this process; see ``Executor``.  Of one, blocks are coded in the calling thread.
+
+    Threads without a block may help with those of others.
+    """
 
     def __init__(self, threads: int) -> None:
         self._n_threads, self._threads = threads, ThreadPoolExecutor(threads)
+        self._all = Threads(threads)
         self._pools: dict[tuple[str, ...], EnginePool] = {}
 
     def has_room(self, n_waiting: int) -> bool:
@@ -71,7 +76,8 @@ class LocalExecutor:
         pool = self._pools[networks.key]
 
         def run() -> bytes:
-            return pool.run(lambda engines: work(engines, block, progress))
+            with self._all.in_use():
+                return pool.run(lambda engines: work(engines, block, progress, self._all))
 
         return Done(run()) if self._n_threads == 1 else self._threads.submit(run)
 

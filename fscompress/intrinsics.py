@@ -3,6 +3,7 @@
 An intrinsic takes arrays and places in them, counted in elements.  Nothing is checked: the caller's layout is right.
 """
 
+import platform
 from typing import Any
 
 from llvmlite import ir
@@ -12,6 +13,7 @@ from numba.extending import intrinsic
 
 INT8, INT16, INT32, INT64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 POINTER = INT8.as_pointer()
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 
 def arguments_of(*kinds: Any) -> tuple[Any, ...]:
@@ -96,3 +98,52 @@ def leading_zeros(_typing, number):  # type: ignore[no-untyped-def]
         return builder.ctlz(arguments[0], ir.IntType(1)(0))
 
     return types.int64(*arguments_of(number)), code
+
+
+@intrinsic
+def acquire(_typing, array, at):  # type: ignore[no-untyped-def]
+    """Element ``at`` of an int64 array; whoever sees what ``publish`` wrote there sees all that was written before."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = address_of(context, builder, signature.args[0], *arguments)
+        return builder.load_atomic(builder.inttoptr(address, INT64.as_pointer()), "acquire", 8)
+
+    return types.int64(*arguments_of(array, at)), code
+
+
+@intrinsic
+def publish(_typing, array, at, number):  # type: ignore[no-untyped-def]
+    """Writes element ``at`` of an int64 array, for the thread that asks for it by ``acquire``."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, at, number = arguments
+        address = address_of(context, builder, signature.args[0], array, at)
+        builder.store_atomic(number, builder.inttoptr(address, INT64.as_pointer()), "release", 8)
+        return context.get_dummy_value()
+
+    return procedure(array, at, number), code
+
+
+@intrinsic
+def pause(_typing):  # type: ignore[no-untyped-def]
+    """Some dozens of cycles in which a thread that waits leaves the core to its other thread; changes nothing."""
+
+    def code(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        if IS_X86:
+            call(builder, "x86.sse2.pause", ir.VoidType())
+        return context.get_dummy_value()
+
+    return procedure(), code
+
+
+@intrinsic
+def sleep(_typing, microseconds):  # type: ignore[no-untyped-def]
+    """Leaves the processor to others for so long, by the system's usleep; changes nothing."""
+
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(INT32, [INT32])
+        usleep = cgutils.get_or_insert_function(builder.module, kind, "usleep")
+        builder.call(usleep, [builder.trunc(arguments[0], INT32)])
+        return context.get_dummy_value()
+
+    return procedure(microseconds), code

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from fscompress.errors import FscompressError
@@ -40,6 +41,45 @@ class Cancel:
             progress(n_bytes)
 
         return tick
+
+
+class Threads:
+    """How many of ``n`` threads have nothing to do; work that runs in one may take another for a part of itself."""
+
+    def __init__(self, n: int) -> None:
+        self._free, self._lock = n, threading.Lock()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """One thread is busy meanwhile, also where none was free: then what was taken is to be given back."""
+        self._add(-1)
+        try:
+            yield
+        finally:
+            self._add(1)
+
+    def take(self) -> bool:
+        """Takes a free thread, if there is one."""
+        with self._lock:
+            taken = self._free > 0
+            self._free -= taken
+        return taken
+
+    def give(self) -> None:
+        """Gives back what was taken."""
+        self._add(1)
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether more threads are busy than there are."""
+        return self._free < 0
+
+    def _add(self, n: int) -> None:
+        with self._lock:
+            self._free += n
+
+
+NO_THREADS = Threads(0)  # to take
 
 
 class Task(Protocol[Given]):

@@ -5,6 +5,7 @@ the mixer, perhaps in another thread; ``decode`` reads the bytes, and so both ta
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from fscompress.coder import BinaryDecoder
 from fscompress.decisions import network_run, read_path, read_run, read_step
 from fscompress.engine import Engine
+from fscompress.engine.base import Missed, nothing_missed
 from fscompress.engine.kernels import path_p1
 from fscompress.lanes import U8
 from fscompress.mixer import Mixer
@@ -34,6 +36,9 @@ class Predictor(Protocol):
 
     def decode(self, decoder: BinaryDecoder, rows: U8) -> None:
         """Reads the steps' bytes from ``decoder`` into ``rows`` uint8 [T, n]."""
+
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """See ``Engine.second_thread``."""
 
 
 class NetworkPredictor:
@@ -59,6 +64,10 @@ class NetworkPredictor:
         for symbols in rows:
             read_path(self._engine.tree, decoder.state, decoder.words, symbols, self._nodes)
             self._left = advance([self._engine], symbols, self._left)
+
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """See ``Predictor.second_thread``."""
+        return self._engine.second_thread()
 
 
 class MixingPredictor:
@@ -100,6 +109,10 @@ class MixingPredictor:
         for symbols in rows:
             read_step(*self._mixer.state, self._trees, *coded, symbols, *self._scratch)
             self._end_step(symbols)
+
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """See ``Predictor.second_thread``; several networks, which take turns, have no use for it."""
+        return self._engines[0].second_thread() if len(self._engines) == 1 else nullcontext(nothing_missed)
 
     def _end_step(self, symbols: U8) -> None:
         self._left = advance(self._engines, symbols, self._left)

@@ -28,7 +28,7 @@ from fscompress.executor import Executor, LocalExecutor, Networks, budgeted, sub
 from fscompress.files import write_zeros
 from fscompress.levels import n_networks
 from fscompress.memory import Budget
-from fscompress.parallel import Cancel, Done, Task
+from fscompress.parallel import Cancel, Done, Task, Threads
 from fscompress.streams import write_all
 from fscompress.survey import Gap, Stream, survey
 
@@ -193,9 +193,9 @@ class _Tasks:
         return ()
 
 
-def attempt(engines: Sequence[Engine], block: CodedBlock, tick: Progress) -> bytes:
+def attempt(engines: Sequence[Engine], block: CodedBlock, tick: Progress, threads: Threads) -> bytes:
     """The work of an executor: as ``decode_coded``, but no bytes for a block that is damaged."""
     try:
-        return decode_coded(engines, block, tick)
+        return decode_coded(engines, block, tick, threads)
     except DamagedError:
         return b""

@@ -10,6 +10,7 @@ from fscompress.blocks import decode_block, encode_block
 from fscompress.container import CodedBlock
 from fscompress.engine import EnginePool, IntegerModel
 from fscompress.levels import LEVELS, Plan, plan, predictor
+from fscompress.parallel import Threads
 
 _PLAIN = b"text " * 30  # of 64 lanes, some end before the others
 _LONG = 1 << 20  # bytes of which level fast makes as many lanes as it ever does
@@ -26,6 +27,9 @@ def compile_kernels(model: IntegerModel) -> None:
 
 def _code(planned: Plan, pool: EnginePool) -> None:
     n, how = len(_PLAIN), (planned.scheme, planned.lanes, planned.parameters)
-    coded = pool.run(lambda engines: encode_block(_PLAIN, planned.lanes, predictor(planned, n, engines)))
+    threads = Threads(1)  # for the kernel of a second thread
+    coded = pool.run(
+        lambda engines: encode_block(_PLAIN, planned.lanes, predictor(planned, n, engines), threads=threads)
+    )
     block = CodedBlock(*how, n, zlib.crc32(_PLAIN), coded)
     pool.run(lambda engines: decode_block(block, predictor(planned, n, engines)))

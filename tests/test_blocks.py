@@ -2,16 +2,21 @@
 
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from fscompress.blocks import Progress, decode_block, encode_block
+from fscompress.coder import BinaryDecoder
 from fscompress.container import CodedBlock
 from fscompress.engine import Engine
+from fscompress.engine.base import Missed
 from fscompress.errors import ChecksumError, DamagedError
 from fscompress.lanes import to_rows
+from fscompress.parallel import Threads
 from fscompress.predictor import NetworkPredictor
 from tests.coder import plain_coder
 from tests.helpers import cpu, noise, reference, text, tiny
@@ -77,16 +82,82 @@ def test_networks_that_read_ahead_outlive_no_block() -> None:
     def stop(_n: int) -> None:
         raise StoppedError
 
-    for _ in range(3):
+    for n in (0, 1, 2):
         with pytest.raises(StoppedError):
-            encode_block(plain, 2, NetworkPredictor(engine, len(plain), 2), stop, ahead=True)
+            encode_block(plain, 2, NetworkPredictor(engine, len(plain), 2), stop, Threads(n), ahead=True)
         assert threading.active_count() == threads
-        assert encode_block(plain, 2, NetworkPredictor(engine, len(plain), 2), silent, ahead=True) == whole
+        assert encode_block(plain, 2, NetworkPredictor(engine, len(plain), 2), silent, Threads(n), ahead=True) == whole
     failing = NetworkPredictor(engine, len(plain), 2)
     failing.network_p1 = lambda rows: stop(rows.size)  # type: ignore[method-assign]
     with pytest.raises(StoppedError):
-        encode_block(plain, 2, failing, silent, ahead=True)
+        encode_block(plain, 2, failing, silent, Threads(1), ahead=True)
     assert threading.active_count() == threads
+
+
+class Watched(NetworkPredictor):
+    """Tells when a second thread begins and ends, and each run of steps; the thread misses what it is told to."""
+
+    def __init__(self, n_bytes: int, said: list[str], missed: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__(cpu(tiny()), n_bytes, 1)
+        self._said, self._missed = said, missed
+
+    @contextmanager
+    def second_thread(self) -> Iterator[Missed]:
+        self._said.append("begins")
+        with super().second_thread():
+            yield self._missed
+        self._said.append("ends")
+
+    def network_p1(self, rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+        self._said.append("run")
+        return super().network_p1(rows)
+
+    def decode(self, decoder: BinaryDecoder, rows: npt.NDArray[np.uint8]) -> None:
+        self._said.append("run")
+        super().decode(decoder, rows)
+
+
+def test_a_thread_is_taken_while_it_is_free_and_given_back_where_others_need_it() -> None:
+    """Free for the first two of eight runs, needed elsewhere in the next three, then free again."""
+    plain, threads, said, others = text(2048), Threads(2), [], ExitStack()
+    expected = ["begins", "run", "run", "ends", "run", "run", "run", "begins", "run", "run", "run", "ends"]
+
+    def progress(_n: int) -> None:
+        if said.count("run") == 2:
+            others.enter_context(threads.in_use())
+        if said.count("run") == 5:
+            others.close()
+
+    with threads.in_use():
+        coded = encode_block(plain, 1, Watched(len(plain), said), progress, threads)
+        assert said == expected
+        said.clear()
+        assert decode_block(block(plain, 1, coded), Watched(len(plain), said), progress, threads) == plain
+        assert said == expected
+        assert threads.take()  # it was given back
+    assert coded == encoded(plain, 1, cpu(tiny()), silent)
+
+
+def test_a_thread_that_comes_too_late_rests_longer_each_time() -> None:
+    """Until it is in time again; one that nobody has asked for anything tells nothing."""
+    missed, said = [0.3, 0.0, 0.5, 0.2, 1.0, 0.25], []
+    shares = iter(missed)
+    plain = text(256 * 80)
+    encode_block(plain, 1, Watched(len(plain), said, lambda: next(shares, 0.0)), silent, Threads(1))
+    ran = [
+        len(part)
+        for part in " ".join(said).replace("run ", "r").replace("begins ", "|").replace("ends ", "|").split("|")
+    ]
+    assert ran[:7] == [0, 1, 17, 2, 33, 2, 17]
+
+
+def test_reading_ahead_comes_first() -> None:
+    plain = text(600)
+    for n, expected in ((0, ["run"] * 3), (1, ["run"] * 3), (2, ["begins", *["run"] * 3, "ends"])):
+        threads, said = Threads(n), []
+        encode_block(plain, 1, Watched(len(plain), said), silent, threads, ahead=True)
+        assert said == expected
+        assert [threads.take() for _ in range(n + 1)] == [True] * n + [False]
 
 
 def test_the_order_of_decisions() -> None:

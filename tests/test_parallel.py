@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from fscompress.errors import DamagedError
-from fscompress.parallel import Cancel, Cancelled, Done, in_order
+from fscompress.parallel import NO_THREADS, Cancel, Cancelled, Done, Threads, in_order
 
 
 class PlannedError(Exception):
@@ -155,3 +155,17 @@ def test_items_come_with_their_results_and_done_ones_wait_for_their_turn() -> No
 
 def test_cancelled_is_no_exception_that_a_worker_might_swallow() -> None:
     assert not issubclass(Cancelled, Exception)
+
+
+def test_threads_are_taken_while_they_are_free() -> None:
+    threads = Threads(2)
+    with threads.in_use():
+        assert threads.take()
+        assert not threads.take()
+        with threads.in_use():  # whoever has work of its own does not ask
+            assert threads.overdrawn
+            threads.give()
+            assert not threads.overdrawn
+            assert not threads.take()
+    assert [threads.take() for _ in range(3)] == [True, True, False]
+    assert not NO_THREADS.take()

@@ -15,6 +15,7 @@ from fscompress.levels import Plan, predictor
 from fscompress.mixer import BEST, LIGHT, NORMAL, Mixer, MixerSettings, priors_of, settings_for
 from fscompress.mixer.kernels import learn
 from fscompress.mixer.reference import ReferenceMixer
+from fscompress.parallel import NO_THREADS, Threads
 from fscompress.predictor import MixingPredictor, NetworkPredictor, Predictor
 from tests.helpers import cpu, noise, other, reference, text, tiny
 from tests.mixer.by_decisions import ByDecisions
@@ -120,6 +121,8 @@ def test_blocks_in_any_lanes(level: int, lanes: int) -> None:
     settings = MixerSettings(level, lanes, 1, 6, 8, settings_for(level, 1, 1).contexts, settings_for(level, 1, 1).sets)
     planned = Plan(SCHEME_MIXED, lanes, settings.pack())
     coded = encode_block(plain, lanes, predictor(planned, len(plain), engines(1)))
-    assert encode_block(plain, lanes, predictor(planned, len(plain), engines(1)), ahead=True) == coded
+    again = predictor(planned, len(plain), engines(1))
+    assert encode_block(plain, lanes, again, threads=Threads(2), ahead=True) == coded
     block = CodedBlock(SCHEME_MIXED, lanes, planned.parameters, len(plain), zlib.crc32(plain), coded, offset=0)
-    assert decode_block(block, predictor(planned, len(plain), engines(1))) == plain
+    for threads in (NO_THREADS, Threads(1)):
+        assert decode_block(block, predictor(planned, len(plain), engines(1)), threads=threads) == plain

@@ -1,6 +1,8 @@
 """What every engine offers, and the canary that each must pass before it codes a byte."""
 
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +12,7 @@ from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import I32, IntegerModel
 
 Symbols = npt.NDArray[np.uint8]
+Missed = Callable[[], float]
 
 
 class Inference(Protocol):
@@ -34,7 +37,7 @@ class Inference(Protocol):
 class Engine(Inference, Protocol):
     """Inference for one block after another.
 
-    Where a whole step is one kernel, ``step_arguments`` is what ``few_lanes_kernels.network_step`` takes after the
+    Where a whole step is one kernel, ``step_arguments`` is what ``step_kernels.network_step`` takes after the
     symbols, so that other kernels can call it; it holds until the next ``start``.  Otherwise it is None.
     """
 
@@ -42,8 +45,20 @@ class Engine(Inference, Protocol):
     def step_arguments(self) -> tuple[Any, ...] | None:
         """See above."""
 
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """While it is entered, between ``start`` and ``release``, a second thread may do a part of each step.
+
+        It changes no value, and nothing waits for it long.  Gives a function of what share of its work came too late
+        since that was asked last, 0 to 1: with others at work a thread may cost more than it brings.
+        """
+
     def release(self) -> None:
         """After a block: gives back buffers that may be large and are soon made again; ``start`` comes next."""
+
+
+def nothing_missed() -> float:
+    """The ``Missed`` of an engine that has no work for a second thread."""
+    return 0.0
 
 
 def canary_hash(engine: Inference, canary: Symbols) -> str:

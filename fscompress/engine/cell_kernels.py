@@ -15,6 +15,7 @@ from fscompress.engine.kernels import (
     TABLE_HALF,
     TABLE_LAST,
     ZERO,
+    look_up,
     look_up_into,
     new_cell_into,
     zone_out_into,
@@ -57,8 +58,11 @@ def plain_lstm_into(x, bias, keep, sigmoid, tanh, c, new, index):
     """An LSTM without normalisation: ``new`` is h before zoneout; updates c."""
     size = c.shape[0]
     new_c, opened = x[:size], x[size : 2 * size]
+    f, i, g = index[:size], index[size : 2 * size], index[3 * size : 4 * size]
     index_into(x, bias, index[: 4 * size])
-    new_cell_into(index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c, new_c, x[size:])
+    look_up(sigmoid, index[: 2 * size])
+    look_up(tanh, g)
+    new_cell_into(f, i, g, c, new_c)
     look_up_into(sigmoid, index[2 * size : 3 * size], opened)
     for j in range(size):
         y = np.int32(np.int32(np.int32(new_c[j] + HALF_CELL) >> CELL_TO_GATE) + TABLE_HALF)

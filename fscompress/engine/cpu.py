@@ -1,9 +1,10 @@
 """The default engine: one of two ways to compute the same, by the number of lanes; equals ``reference.py``."""
 
 import threading
+from contextlib import AbstractContextManager
 from typing import Any
 
-from fscompress.engine.base import Inference, Symbols, check_canary
+from fscompress.engine.base import Inference, Missed, Symbols, check_canary
 from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout, amx_shapes
 from fscompress.engine.many_lanes import ManyLanesEngine, ManyLanesLayout
 from fscompress.engine.spec import I32, IntegerModel, IntegerState
@@ -70,6 +71,10 @@ class CpuEngine:
     def advance(self, symbols: Symbols) -> None:
         """See ``Engine.advance``."""
         self._engine.advance(symbols)
+
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """See ``Engine.second_thread``."""
+        return self._engine.second_thread()
 
     def release(self) -> None:
         """See ``Engine.release``; gives all buffers of the last block back."""

@@ -6,11 +6,12 @@ module imports torch, which takes longer than coding a short text does: only ``-
 """
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
 
-from fscompress.engine.base import Symbols
+from fscompress.engine.base import Missed, Symbols, nothing_missed
 from fscompress.engine.cuda_network import Network, States
 from fscompress.engine.cuda_products import ProductClass, padded_rows, product_class
 from fscompress.engine.cuda_queue import Queue, Work, check_device, failures_of_the_device
@@ -93,6 +94,10 @@ class CudaEngine:
                 self._step()
                 self._host_tree[:n].copy_(self._tree[:n], non_blocking=True)
             self._queue.wait()
+
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """See ``Engine.second_thread``; there is no such way."""
+        return nullcontext(nothing_missed)
 
     def states(self) -> list[IntegerState]:
         """Copies of h, or of h and c, int32 [rows, H], of each group; rows of active lanes come first."""

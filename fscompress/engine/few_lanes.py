@@ -4,12 +4,16 @@ Where a step has little to do, calls between Python, a library and kernels would
 of the states are those of ``many_lanes``; here the products skip what a cell does not read by the length of its rows.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from fscompress.engine import amx
-from fscompress.engine.base import Symbols
+from fscompress.engine.base import Missed, Symbols
 from fscompress.engine.few_lanes_kernels import (
     GROUP_OF_CELL,
     GROUPS,
@@ -20,14 +24,27 @@ from fscompress.engine.few_lanes_kernels import (
     TILE_BYTES,
     TILES,
     multiply_batches,
-    network_step,
     read_out,
     repeat_products,
 )
+from fscompress.engine.kernels import GATES
 from fscompress.engine.layout import CellLayout, States, at_cache_line, cell_layouts, offset_of
 from fscompress.engine.products import U8
 from fscompress.engine.spec import I8, I32, I64, IntegerModel
+from fscompress.engine.step_kernels import (
+    ASKED,
+    FROM_GATE,
+    LEAVE,
+    MAILBOX,
+    MISSED,
+    SHARED,
+    TAKEN,
+    answer_requests,
+    network_step,
+)
 from fscompress.engine.tiles import COLUMN_STEP, TILE_ROWS, pack
+
+Scratch = tuple[I32, I32, npt.NDArray[np.uint16], I64]
 
 
 class FewLanesLayout:
@@ -82,6 +99,12 @@ def _is_exact(shapes: U8) -> bool:
     return True
 
 
+def _share_of_missed(mailbox: I64) -> float:
+    taken, missed = mailbox[[TAKEN, MISSED]].tolist()
+    mailbox[[TAKEN, MISSED]] = 0
+    return missed / (taken + missed) if missed else 0.0
+
+
 class FewLanesEngine:
     """See ``Engine``.  Buffers are allocated by ``start`` and used for the whole block."""
 
@@ -94,28 +117,58 @@ class FewLanesEngine:
         layout, model = self._layout, self._layout.model
         columns = -(-sum(model.sizes) // COLUMN_STEP) * COLUMN_STEP
         self.states = States(model, lanes, columns)
-        largest = max(model.sizes)
-        self._accumulator = at_cache_line(np.zeros((lanes, TILE_ROWS * int(layout.plan[:, TILES].max())), np.int32))
-        x = at_cache_line(np.zeros(4 * largest, np.int32))
-        index = at_cache_line(np.zeros(5 * largest, np.uint16))
+        self._weights = (
+            *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.cells[0].table),
+            amx_shapes(),
+        )
+        self._tables = model.sigmoid, model.tanh, model.exp2
+        self._scratch = self._new_scratch()
+        gates = at_cache_line(np.zeros((2, lanes, GATES * max(model.sizes)), np.uint16))
+        mailbox = at_cache_line(np.zeros(MAILBOX, np.int64))
+        mailbox[FROM_GATE] = GATES
+        self._exchange = mailbox, np.zeros(lanes, np.uint8), gates[0], gates[1]
         logits = np.zeros(256, np.int32)
         self.tree = at_cache_line(np.zeros((lanes, 512), np.int32))
         (fast_h, slow_h), (fast_c, slow_c) = self.states.h, self.states.c
         self.step_arguments = (
-            *(layout.plan, layout.packed, layout.parameters, layout.epsilon, model.cells[0].table, model.output_shift),
-            *(model.sigmoid, model.tanh, model.exp2, fast_h, fast_c, slow_h, slow_c, self.states.z, self._accumulator),
-            *(x, index, self.tree, logits, amx_shapes()),
+            *(self._weights, self._tables, model.output_shift, (fast_h, fast_c, slow_h, slow_c, self.states.z)),
+            *(self._scratch, logits, self.tree, self._exchange),
         )
         read_out(
             *(layout.plan, layout.packed, layout.parameters, model.output_shift, model.exp2),
-            *(self.states.z, lanes, self._accumulator, self.tree, logits, amx_shapes()),
+            *(self.states.z, lanes, self._scratch[0], self.tree, logits, amx_shapes()),
         )
 
     def advance(self, symbols: Symbols) -> None:
         """See ``Engine.advance``."""
         network_step(symbols, *self.step_arguments)
 
+    @contextmanager
+    def second_thread(self) -> Iterator[Missed]:
+        """See ``Engine.second_thread``."""
+        mailbox, symbols, _, theirs = self._exchange
+        answering = mailbox, symbols, self._weights, self._tables, self.states.z, self._new_scratch(), theirs
+        mailbox[:] = 0
+        mailbox[FROM_GATE] = SHARED
+        thread = threading.Thread(target=answer_requests, args=answering, name="fscompress-gates")
+        thread.start()
+        try:
+            yield lambda: _share_of_missed(mailbox)
+        finally:
+            mailbox[FROM_GATE], mailbox[ASKED] = GATES, LEAVE
+            thread.join()
+
     def repeat_products(self, steps: int) -> None:
         """The matrix products of so many steps alone, to be timed; changes no state."""
         layout, z = self._layout, self.states.z
-        repeat_products(layout.plan, layout.packed, z, len(z), self._accumulator, amx_shapes(), steps)
+        repeat_products(layout.plan, layout.packed, z, len(z), self._scratch[0], amx_shapes(), steps)
+
+    def _new_scratch(self) -> Scratch:
+        """Accumulator, x, normed and numbers of one thread."""
+        largest, rows = max(self._layout.model.sizes), TILE_ROWS * int(self._layout.plan[:, TILES].max())
+        return (
+            at_cache_line(np.zeros((len(self.states.z), rows), np.int32)),
+            at_cache_line(np.zeros(GATES * largest, np.int32)),
+            at_cache_line(np.zeros(largest, np.uint16)),
+            np.zeros((GATES, 4), np.int64),
+        )

@@ -1,10 +1,9 @@
-"""The step of a network as one kernel: products by tiles, then the kernels that ``many_lanes`` uses as well."""
+"""Products by tiles inside kernels, and the read-out; ``step_kernels.py`` makes the whole step of them."""
 
 from fscompress.engine import amx
-from fscompress.engine.kernels import lstm_step, sum_trees
+from fscompress.engine.kernels import sum_trees
 from fscompress.engine.tiles import CHOSEN, COLUMN_STEP, GROUP, TILE_ROWS, tile_of
 from fscompress.jit import kernel
-from fscompress.wiring import FAST
 
 # columns of ``plan``, one row a cell and a last one for the read-out
 PACKED_AT, TILES, TILE_BYTES, GROUPS, GROUP_OF_CELL, SIZE, PARAMETERS_AT, PLAN_COLUMNS = range(8)
@@ -83,57 +82,3 @@ def read_out(plan, packed, parameters, shift, exp2, z, n, accumulator, tree, log
     at = row[PARAMETERS_AT]
     offset, multiplier = parameters[at : at + 256], parameters[at + 256 : at + 512]
     sum_trees(accumulator, n, offset, multiplier, parameters[at + 512 : at + 768], shift, exp2, tree, logits)
-
-
-@kernel
-def network_step(
-    symbols,
-    plan,
-    packed,
-    parameters,
-    epsilon,
-    table,
-    shift,
-    sigmoid,
-    tanh,
-    exp2,
-    fast_h,
-    fast_c,
-    slow_h,
-    slow_c,
-    z,
-    accumulator,
-    x,
-    index,
-    tree,
-    logits,
-    shapes,
-):
-    """All cells and the read-out for the first n lanes, which read ``symbols`` (uint8 [n])."""
-    n, no_narrow = symbols.shape[0], z[:, :0]
-    for i in range(plan.shape[0] - 1):
-        row = plan[i]
-        multiply_into(packed, row[PACKED_AT], row[TILES], row[TILE_BYTES], row[GROUPS], z, n, accumulator, shapes)
-        size, at = row[SIZE], row[PARAMETERS_AT]
-        fast = row[GROUP_OF_CELL] == FAST
-        lstm_step(
-            accumulator,
-            parameters[at : at + 4 * size],
-            parameters[at + 4 * size : at + 8 * size],
-            table if i == 0 else table[:0],
-            symbols,
-            epsilon[i],
-            parameters[at + 8 * size : at + 13 * size],
-            parameters[at + 13 * size : at + 18 * size],
-            parameters[at + 18 * size : at + 18 * size + 2],
-            sigmoid,
-            tanh,
-            fast_h if fast else slow_h,
-            fast_c if fast else slow_c,
-            z,
-            0 if fast else fast_h.shape[1],
-            no_narrow,
-            x[: 4 * size],
-            index[: 5 * size],
-        )
-    read_out(plan, packed, parameters, shift, exp2, z, n, accumulator, tree, logits, shapes)

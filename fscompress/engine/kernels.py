@@ -13,6 +13,7 @@ from fscompress.engine.norm_kernels import centred, gates_into, normalise_into, 
 from fscompress.engine.vectors import new_cell
 from fscompress.jit import kernel
 
+GATES = 4  # of an LSTM: f, i and o, which are sigmoids, and g, a tanh
 HALF_C, HALF_H8 = np.int64(1 << 14), np.int32(1 << 13)
 TABLE_HALF, TABLE_LAST = np.int32(q.TABLE_HALF), np.int32(q.TABLE_SIZE - 1)
 X_MAX, HIDDEN_MAX, HIDDEN_OFFSET = np.int64(q.X_MAX), np.int32(q.HIDDEN_MAX), np.int32(q.HIDDEN_OFFSET)
@@ -29,21 +30,25 @@ def look_up_into(table, index, out):
 
 
 @kernel
-def new_cell_into(f, i, g, sigmoid, tanh, c, new, found):
-    """new = s(f) c + s(i) tanh(g), saturated; f, i, g are table indices uint16 [H], c and new int32 [H] in Q16.
+def look_up(table, index):
+    """index = table[index], whose int16 take the places of uint16 [H]."""
+    for j in range(index.shape[0]):
+        index[j] = np.uint16(table[index[j]])
 
-    ``found`` int32 [3H] is scratch for what the tables hold.  Returns the sum of new and that of its squares, int64.
+
+@kernel
+def new_cell_into(opened, write, shown, c, new):
+    """new = opened * c + write * shown, saturated.
+
+    What the gates f, i and g say is in Q15, int16 in the places of uint16 [H]; c and new are int32 [H] in Q16.  Returns
+    the sum of new and that of its squares, int64.
     """
     size = c.shape[0]
-    opened, write, shown = found[:size], found[size : 2 * size], found[2 * size : 3 * size]
-    look_up_into(sigmoid, f, opened)
-    look_up_into(sigmoid, i, write)
-    look_up_into(tanh, g, shown)
     whole = whole_vectors(size)
     total, squares = new_cell(opened, write, shown, c, new, whole)
     for j in range(whole, size):
-        written = np.int64(np.int32(write[j] * shown[j]))
-        both = np.int64(opened[j]) * np.int64(c[j]) + np.int64(2) * written + HALF_C
+        written = np.int64(np.int32(np.int32(np.int16(write[j])) * np.int32(np.int16(shown[j]))))
+        both = np.int64(np.int16(opened[j])) * np.int64(c[j]) + np.int64(2) * written + HALF_C
         new[j] = np.int32(min(max(both >> np.int64(15), -X_MAX), X_MAX))
         total += np.int64(new[j])
         squares += np.int64(new[j]) * np.int64(new[j])
@@ -76,6 +81,29 @@ def new_hidden_into(opened, shown, keep, h, h8):
 
 
 @kernel
+def cell_of_gates(f, i, o, g, epsilon, gain, bias, keep, sigmoid, tanh, h, c, h8, x, normed):
+    """The rest of an LSTM cell for one lane, from its gates to h, c (int32 [H]) and h8 + 128 (uint8 [H]).
+
+    f, i and g are what ``new_cell_into`` takes, o is table indices, uint16 [H] each.  ``epsilon`` int64, ``gain`` and
+    ``bias`` (int32 [H]) are those of the cell's normalisation; ``keep``: zoneout of h and c.  x (int32 [3H]) and
+    ``normed`` (uint16 [H]) are scratch.
+    """
+    size = h.shape[0]
+    new_c, opened, shown = x[:size], x[size : 2 * size], x[2 * size : 3 * size]
+    total, squares = new_cell_into(f, i, g, c, new_c)
+    mean, squares = centred(total, squares, size)
+    divided = reciprocal_of(squares, size, epsilon)
+    look_up_into(sigmoid, o, opened)  # while root and division are under way
+    normalise_into(new_c, mean, divided, gain, bias, normed)
+    look_up_into(tanh, normed, shown)
+    new_hidden_into(opened, shown, keep[0], h, h8)
+    if keep[1]:
+        zone_out_into(new_c, c, keep[1])
+    for j in range(size):
+        c[j] = new_c[j]
+
+
+@kernel
 def lstm_step(
     accumulator,
     offset,
@@ -95,36 +123,53 @@ def lstm_step(
     narrow,
     x,
     index,
+    numbers,
 ):
     """One LSTM cell for the n lanes of ``symbols`` from ``accumulator`` (int32 [n, >= 4H], sums of w * (h8 + 128)).
 
     ``offset`` int32 [4H] is 128 * sum of weights; ``table`` int32 [256, 4H] is added by ``symbols`` where it has rows;
     ``gain`` and ``bias`` int32 [5H] are those of the gates, then that of the cell.
     Updates h, c (int32 [S, H]) and writes h8 + 128 to z[:, column:column + H] and, where it has columns, to ``narrow``.
-    ``x`` int32 [4H] and ``index`` uint16 [5H] are scratch.
+    ``x`` int32 [4H], ``index`` uint16 [5H] and ``numbers`` int64 [4, 4] are scratch.
     """
     size = h.shape[1]
-    normed = index[4 * size : 5 * size]
-    new_c, opened, shown = x[:size], x[size : 2 * size], x[2 * size : 3 * size]
+    gates, end = GATES * size, (GATES + 1) * size
+    f, i, o, g = index[:size], index[size : 2 * size], index[2 * size : 3 * size], index[3 * size : gates]
     for s in range(symbols.shape[0]):
         row = table[symbols[s]] if table.shape[0] else offset[:0]
-        gates_into(accumulator[s], offset, multiplier, row, epsilon, gain, bias, x, index)
-        moments = new_cell_into(
-            index[:size], index[size : 2 * size], index[3 * size : 4 * size], sigmoid, tanh, c[s], new_c, x[size:]
+        gates_into(
+            accumulator[s],
+            offset,
+            multiplier,
+            row,
+            epsilon[:GATES],
+            gain[:gates],
+            bias[:gates],
+            x,
+            index[:gates],
+            numbers,
         )
-        mean, squares = centred(moments[0], moments[1], size)
-        divided = reciprocal_of(squares, size, epsilon[4])
-        look_up_into(sigmoid, index[2 * size : 3 * size], opened)  # while root and division are under way
-        normalise_into(new_c, mean, divided, gain[4 * size : 5 * size], bias[4 * size : 5 * size], normed)
-        look_up_into(tanh, normed, shown)
-        new_hidden_into(opened, shown, keep[0], h[s], z[s, column : column + size])
-        old_c = c[s]
-        if keep[1]:
-            zone_out_into(new_c, old_c, keep[1])
-        for j in range(size):
-            old_c[j] = new_c[j]
+        look_up(sigmoid, index[: 2 * size])
+        look_up(tanh, g)
+        row8 = z[s, column : column + size]
+        cell_of_gates(
+            f,
+            i,
+            o,
+            g,
+            epsilon[GATES],
+            gain[gates:end],
+            bias[gates:end],
+            keep,
+            sigmoid,
+            tanh,
+            h[s],
+            c[s],
+            row8,
+            x,
+            index[gates:end],
+        )
         if narrow.shape[1]:
-            row8 = z[s, column : column + size]
             for j in range(size):
                 narrow[s, j] = row8[j]
 

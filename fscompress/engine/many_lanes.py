@@ -5,13 +5,14 @@ weight columns are put in that order) and a read-out of several need no joining.
 kept a second time, ``narrow``, because the library takes contiguous matrices.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from fscompress.engine.base import Symbols
+from fscompress.engine.base import Missed, Symbols, nothing_missed
 from fscompress.engine.cell_kernels import NUMBERS, cell_step
-from fscompress.engine.kernels import lstm_step, sum_trees
+from fscompress.engine.kernels import GATES, lstm_step, sum_trees
 from fscompress.engine.kinds import LSTM
 from fscompress.engine.layout import CellLayout, States, cell_layouts, offset_of
 from fscompress.engine.products import U8, product_class
@@ -41,6 +42,7 @@ class ManyLanesEngine:
         gates, largest = layout.model.cell_kind.gates, max(layout.model.sizes)
         self._x, self._new = np.zeros(gates * largest, np.int32), np.zeros(largest, np.int32)
         self._index = np.zeros((gates + 1) * largest, np.uint16)
+        self._numbers = np.zeros((gates, 4), np.int64)
         self._logits = np.zeros(256, np.int32)
         self.tree: I32 = np.zeros((0, 512), np.int32)
 
@@ -66,6 +68,10 @@ class ManyLanesEngine:
             self._step(accumulator, cell.offset, cell.multiplier, cell.table, symbols, *arguments)
         self._read_out(n)
 
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """See ``Engine.second_thread``; there is no such way."""
+        return nullcontext(nothing_missed)
+
     def repeat_products(self, steps: int) -> None:
         """The matrix products of so many steps alone, to be timed; changes no state."""
         for _ in range(steps):
@@ -90,7 +96,8 @@ class ManyLanesEngine:
         model, size = self._layout.model, self._layout.model.sizes[cell.group]
         return (
             *(cell.epsilon, cell.gain, cell.bias, cell.keep, model.sigmoid, model.tanh),
-            *(*self._state(cell.group), self._x[: 4 * size], self._index[: 5 * size]),
+            *(*self._state(cell.group), self._x[: GATES * size], self._index[: (GATES + 1) * size]),
+            self._numbers,
         )
 
     def _of_others(self, cell: CellLayout) -> tuple[Any, ...]:

@@ -88,36 +88,24 @@ def normalise_into(x, mean, divided, gain, bias, index):
 
 
 @kernel
-def norm_gates_into(x, moments0, moments1, moments2, moments3, epsilon, gain, bias, index):
-    """Layer normalisation of each quarter of x (int32 [4H]) into table indices uint16 [4H].
+def gates_into(accumulator, offset, multiplier, row, epsilon, gain, bias, x, index, numbers):
+    """Table indices uint16 [GH] of G gates of an LSTM from one lane's products, each gate normalised by itself.
 
-    ``moments0`` to ``moments3``: sum and sum of squares of each.  Side by side, since a root and a division are long
-    waits.
+    ``accumulator``, ``offset``, ``multiplier``, ``row`` (or none), ``gain`` and ``bias`` are int32 [GH], ``epsilon``
+    int64 [G]; x (int32 [GH]) and ``numbers`` (int64 [G, 4]) are scratch.  Roots and divisions of all gates come
+    together, since each is a long wait.
     """
-    a = x.shape[0] // 4
-    b, c, d = 2 * a, 3 * a, 4 * a
-    mean0, sum0 = centred(moments0[0], moments0[1], a)
-    mean1, sum1 = centred(moments1[0], moments1[1], a)
-    mean2, sum2 = centred(moments2[0], moments2[1], a)
-    mean3, sum3 = centred(moments3[0], moments3[1], a)
-    divided0, divided1 = reciprocal_of(sum0, a, epsilon[0]), reciprocal_of(sum1, a, epsilon[1])
-    divided2, divided3 = reciprocal_of(sum2, a, epsilon[2]), reciprocal_of(sum3, a, epsilon[3])
-    normalise_into(x[:a], mean0, divided0, gain[:a], bias[:a], index[:a])
-    normalise_into(x[a:b], mean1, divided1, gain[a:b], bias[a:b], index[a:b])
-    normalise_into(x[b:c], mean2, divided2, gain[b:c], bias[b:c], index[b:c])
-    normalise_into(x[c:d], mean3, divided3, gain[c:d], bias[c:d], index[c:d])
-
-
-@kernel
-def gates_into(accumulator, offset, multiplier, row, epsilon, gain, bias, x, index):
-    """Table indices uint16 [4H] of an LSTM's gates from one lane's products.
-
-    ``accumulator``, ``offset``, ``multiplier``, ``row`` (or none) and the scratch x are int32 [4H].
-    """
-    a = x.shape[0] // 4
-    b, c, d = 2 * a, 3 * a, 4 * a
-    moments0 = scale_into(accumulator[:a], offset[:a], multiplier[:a], row[:a], x[:a])
-    moments1 = scale_into(accumulator[a:b], offset[a:b], multiplier[a:b], row[a:b], x[a:b])
-    moments2 = scale_into(accumulator[b:c], offset[b:c], multiplier[b:c], row[b:c], x[b:c])
-    moments3 = scale_into(accumulator[c:d], offset[c:d], multiplier[c:d], row[c:d], x[c:d])
-    norm_gates_into(x, moments0, moments1, moments2, moments3, epsilon, gain, bias, index)
+    n = epsilon.shape[0]
+    size = x.shape[0] // n
+    for gate in range(n):
+        a, b = gate * size, (gate + 1) * size
+        total, squares = scale_into(accumulator[a:b], offset[a:b], multiplier[a:b], row[a:b], x[a:b])
+        numbers[gate, 0], numbers[gate, 1] = total, squares
+    for gate in range(n):
+        mean, squares = centred(numbers[gate, 0], numbers[gate, 1], size)
+        left, right, reciprocal = reciprocal_of(squares, size, epsilon[gate])
+        numbers[gate, 0], numbers[gate, 1], numbers[gate, 2], numbers[gate, 3] = mean, left, right, reciprocal
+    for gate in range(n):
+        a, b = gate * size, (gate + 1) * size
+        divided = np.int32(numbers[gate, 1]), np.int32(numbers[gate, 2]), numbers[gate, 3]
+        normalise_into(x[a:b], np.int32(numbers[gate, 0]), divided, gain[a:b], bias[a:b], index[a:b])

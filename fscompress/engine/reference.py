@@ -1,9 +1,11 @@
 """The norm: docs/INTEGER.md line by line in numpy int64.  Slow, plain, and what every other engine must equal."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.base import Symbols
+from fscompress.engine.base import Missed, Symbols, nothing_missed
 from fscompress.engine.reference_cells import STEPS
 from fscompress.engine.spec import I32, I64, IntegerCell, IntegerModel
 from fscompress.wiring import Place
@@ -32,6 +34,10 @@ class ReferenceEngine:
         for cell, place in zip(self.model.cells, self.model.wiring.places, strict=True):
             self._step(cell, place, symbols)
         self._read_out(len(symbols))
+
+    def second_thread(self) -> AbstractContextManager[Missed]:
+        """See ``Engine.second_thread``; there is no such way."""
+        return nullcontext(nothing_missed)
 
     def release(self) -> None:
         """See ``Engine.release``; nothing is given back: the states are small."""

@@ -74,6 +74,11 @@ def _load(builder: Any, first: Any, index: Any) -> Any:
     return load(builder, _place(builder, first, index), _V, ALIGN)
 
 
+def _load_short(builder: Any, first: Any, index: Any) -> Any:
+    """The vector of that number of an int16 array, sign-extended."""
+    return builder.sext(load(builder, _place(builder, first, index, 2), _H, 2), _V)
+
+
 def _splat32(builder: Any, number: Any) -> Any:
     return splat(builder, builder.trunc(number, INT32), _V)
 
@@ -167,22 +172,23 @@ def normalise(_typing, x, mean, left, right, reciprocal, gain, bias, index, n): 
 
 @intrinsic
 def new_cell(_typing, opened, write, shown, c, new, n):  # type: ignore[no-untyped-def]
-    """new = opened * c + write * shown, saturated; opened, write and shown are Q15, c and new Q16, all int32.
+    """new = opened * c + write * shown, saturated; opened, write and shown are Q15 int16, c and new Q16 int32.
 
     The sum is below 2^40, and below 2^25 when shifted, so that only its product needs 64 bits.  Gives the sum of new
     and that of its squares, int64.
     """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        *read, new, _ = _firsts(context, builder, signature, arguments)
+        *gates, c, new, _ = _firsts(context, builder, signature, arguments)
         half = same(_W, 1 << (q.PROBABILITY_Q - 1))
 
         def make(index: Any) -> Any:
-            parts = [_halves(builder, _load(builder, first, index)) for first in read]
+            found = [_load_short(builder, first, index) for first in gates]
+            parts = [_halves(builder, each) for each in (*found, _load(builder, c, index))]
             sums = []
-            for opened, write, shown, c in zip(*parts, strict=True):
+            for opened, write, shown, old in zip(*parts, strict=True):
                 written = builder.shl(builder.mul(write, shown), same(_W, 1))
-                sums.append(builder.add(builder.add(builder.mul(opened, c), written), half))
+                sums.append(builder.add(builder.add(builder.mul(opened, old), written), half))
             even = builder.lshr(sums[0], same(_W, q.PROBABILITY_Q))
             odd = builder.shl(sums[1], same(_W, 32 - q.PROBABILITY_Q))
             wide = builder.shuffle_vector(builder.bitcast(even, _V), builder.bitcast(odd, _V), _IN_TURN)

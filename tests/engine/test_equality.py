@@ -35,21 +35,23 @@ def check_tree(engine: Engine) -> None:
 
 
 def check_equal(model: IntegerModel, rows: Rows) -> list[npt.NDArray[Any]]:
-    """The norm and both ways of the cpu engine through all rows; returns the largest |member| of each state reached."""
-    norm, ways = reference(model), {few: cpu(model, few) for few in (ALWAYS, NEVER)}
+    """The norm and all ways of the cpu engine through all rows; returns the largest |member| of each state reached."""
+    norm, helped = reference(model), cpu(model, ALWAYS)
+    ways = {"one kernel": cpu(model, ALWAYS), "many lanes": cpu(model, NEVER), "two threads": helped}
     for engine in (norm, *ways.values()):
         engine.start(len(rows[0]))
     largest = [np.abs(member) for member in states(norm)]
-    for step, row in enumerate([None, *rows]):
-        if row is not None:
-            for engine in (norm, *ways.values()):
-                engine.advance(row)
-        for few, fast in ways.items():
-            assert np.array_equal(norm.tree, fast.tree), f"tree after {step} steps, few_lanes {few}"
-            check_tree(fast)
-            pairs = zip(states(norm), states(fast), strict=True)
-            assert all(np.array_equal(a, b) for a, b in pairs), f"states after {step} steps, few_lanes {few}"
-        largest = [np.maximum(old, np.abs(new)) for old, new in zip(largest, states(norm), strict=True)]
+    with helped.second_thread():
+        for step, row in enumerate([None, *rows]):
+            if row is not None:
+                for engine in (norm, *ways.values()):
+                    engine.advance(row)
+            for way, fast in ways.items():
+                assert np.array_equal(norm.tree, fast.tree), f"{way}: tree after {step} steps"
+                check_tree(fast)
+                pairs = zip(states(norm), states(fast), strict=True)
+                assert all(np.array_equal(a, b) for a, b in pairs), f"{way}: states after {step} steps"
+            largest = [np.maximum(old, np.abs(new)) for old, new in zip(largest, states(norm), strict=True)]
     return largest
 
 

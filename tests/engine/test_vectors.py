@@ -53,7 +53,8 @@ def test_the_new_cell_saturates(size: int) -> None:
     sigmoid[:8], tanh[:8] = LARGEST >> 16, [LARGEST >> 16, -(LARGEST >> 16)] * 4
     f, i, g = (rng.choice([*range(8), 4096, 8191], size).astype(np.uint16) for _ in range(3))
     c, new = strained(size, q.X_MAX, 5), np.zeros(size, np.int32)
-    total, squares = new_cell_into(f, i, g, sigmoid, tanh, c, new, np.zeros(3 * size, np.int32))
+    said = [table[index].view(np.uint16) for table, index in ((sigmoid, f), (sigmoid, i), (tanh, g))]
+    total, squares = new_cell_into(*said, c, new)
     parts = zip(sigmoid[f].tolist(), c.tolist(), sigmoid[i].tolist(), tanh[g].tolist(), strict=True)
     wide = [(opened * cell + 2 * write * shown + (1 << 14)) >> 15 for opened, cell, write, shown in parts]
     assert new.tolist() == [min(max(value, -q.X_MAX), q.X_MAX) for value in wide]
