@@ -21,8 +21,8 @@ from fscompress.streams import read_up_to
 
 TICK_STEPS, TICK_BYTES = 64, 256  # a run of steps has at least so many, unless the block ends
 AHEAD = 2  # runs that networks may be ahead of the coder in a thread of their own
-MOST_MISSED = 0.25  # of a second thread's work; with more, it rests for so many runs, longer each time
-SHORTEST_REST, LONGEST_REST = 16, 256
+TRIAL, MOST_MISSED = 8, 0.25  # runs of a second thread, and what share of their work may be missed; with more
+SHORTEST_REST, LONGEST_REST = 32, 512  # it rests for so many runs, longer each time
 
 Progress = Callable[[int], None]
 
@@ -46,23 +46,28 @@ class _SecondThread:
     def __init__(self, predictor: Predictor, threads: Threads) -> None:
         self._predictor, self._threads, self._stack = predictor, threads, ExitStack()
         self._missed: Missed | None = None
-        self._rest, self._next_rest = 0, SHORTEST_REST
+        self._trial = self._rest = 0  # runs to come
+        self._next_rest = SHORTEST_REST
 
     def adapt(self) -> None:
         """Before each run of steps: takes a free thread, or gives it back."""
         if self._missed:
-            missed = self._missed()
-            if missed > MOST_MISSED:
-                self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, LONGEST_REST)
-            elif missed:
-                self._next_rest = SHORTEST_REST
-            if self._rest or self._threads.overdrawn:
+            self._trial -= 1
+            if self._threads.overdrawn or (self._trial == 0 and not self._is_in_time(self._missed())):
                 self.close()
         elif self._rest:
             self._rest -= 1
         elif self._threads.take():
             self._stack.callback(self._threads.give)
-            self._missed = self._stack.enter_context(self._predictor.second_thread())
+            self._missed, self._trial = self._stack.enter_context(self._predictor.second_thread()), TRIAL
+
+    def _is_in_time(self, missed: float) -> bool:
+        """Plans the next runs by what was missed of the last ones."""
+        if missed > MOST_MISSED:
+            self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, LONGEST_REST)
+            return False
+        self._trial, self._next_rest = TRIAL, SHORTEST_REST
+        return True
 
     def close(self) -> None:
         """Gives the thread back, if there is one."""

@@ -1,4 +1,4 @@
-"""Blocks as an encoder cuts and codes them, one after the other in one thread, with a clock beside.
+"""Blocks as an encoder cuts and codes them, one after the other, with a clock beside.
 
 For measurements: ``codec.py`` codes files.  Guarded by ``tests/test_code_lengths.py``.
 """
@@ -12,6 +12,7 @@ from fscompress.blocks import decode_block, encode_block
 from fscompress.container import CodedBlock
 from fscompress.engine import Engine
 from fscompress.levels import Level, Plan, predictor
+from fscompress.parallel import NO_THREADS, Threads
 
 Result = TypeVar("Result")
 
@@ -22,17 +23,17 @@ def blocks(data: bytes, chosen: Level) -> Iterator[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
-def encode(plain: bytes, planned: Plan, engines: Sequence[Engine]) -> CodedBlock:
-    """One block coded as planned; its ``coded`` are the bytes that a file would hold."""
+def encode(plain: bytes, planned: Plan, engines: Sequence[Engine], threads: Threads = NO_THREADS) -> CodedBlock:
+    """One block coded as planned; its ``coded`` are the bytes that a file would hold.  ``threads`` are free to take."""
     predicting = predictor(planned, len(plain), engines)
-    coded = encode_block(plain, planned.lanes, predicting)
+    coded = encode_block(plain, planned.lanes, predicting, threads=threads)
     return CodedBlock(planned.scheme, planned.lanes, planned.parameters, len(plain), zlib.crc32(plain), coded)
 
 
-def decode(block: CodedBlock, engines: Sequence[Engine]) -> bytes:
-    """The plain bytes; raises ChecksumError if they are not those that were encoded."""
+def decode(block: CodedBlock, engines: Sequence[Engine], threads: Threads = NO_THREADS) -> bytes:
+    """The plain bytes; raises ChecksumError if they are not those that were encoded.  ``threads`` are free to take."""
     planned = Plan(block.scheme, block.lanes, block.parameters)
-    return decode_block(block, predictor(planned, block.n_plain, engines))
+    return decode_block(block, predictor(planned, block.n_plain, engines), threads=threads)
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float]:

@@ -8,6 +8,7 @@ from fscompress.bench.network import products_alone, run_network
 from fscompress.engine import Engine, IntegerModel
 from fscompress.errors import EngineError
 from fscompress.levels import Level, Plan, plan
+from fscompress.parallel import Threads
 from fscompress.planned import blocks, decode, encode, timed
 
 TRIED = (1, 2, 4, 8, 16, 32, 64)
@@ -60,33 +61,39 @@ def lanes_to_try(chosen: Level, n_bytes: int) -> list[int]:
 
 
 def measure_lanes(
-    file: str, data: bytes, chosen: Level, model: IntegerModel, engine: Engine, runs: int = 1
+    file: str, data: bytes, chosen: Level, model: IntegerModel, engine: Engine, runs: int = 1, threads: int = 1
 ) -> Iterator[LaneRow]:
-    """A row for each number of lanes; ``data`` is not empty.  Raises EngineError if it does not come back."""
+    """A row for each number of lanes; ``data`` is not empty.  Raises EngineError if it does not come back.
+
+    Args:
+        threads: for each block, of which networks use two at most; products are always those of one.
+    """
     first = next(blocks(data, chosen))
     for lanes in lanes_to_try(chosen, len(first)):
-        _round_trip(data[:WARM_UP_BYTES], chosen, lanes, engine)
-        trips = [_round_trip(data, chosen, lanes, engine) for _ in range(runs)]
+        _round_trip(data[:WARM_UP_BYTES], chosen, lanes, engine, threads)
+        trips = [_round_trip(data, chosen, lanes, engine, threads) for _ in range(runs)]
         own = lanes == plan(chosen, len(first), 1).lanes
         seconds = (statistics.median(trip[which] for trip in trips) for which in (1, 2))
-        costs = _network_costs(first, lanes, model, engine, runs)
+        costs = _network_costs(first, lanes, model, engine, runs, threads > 1)
         yield LaneRow(file, chosen.name, len(data), lanes, own, trips[0][0], *seconds, *costs)
 
 
-def _network_costs(block: bytes, lanes: int, model: IntegerModel, engine: Engine, runs: int) -> Iterator[float]:
+def _network_costs(
+    block: bytes, lanes: int, model: IntegerModel, engine: Engine, runs: int, two_threads: bool
+) -> Iterator[float]:
     """Microseconds a byte: the network, its products."""
     multiply = products_alone(model, len(block), lanes)
-    for work in (lambda: run_network(block, lanes, engine), multiply):
+    for work in (lambda: run_network(block, lanes, engine, two_threads), multiply):
         yield 1e6 * statistics.median(timed(work)[1] for _ in range(runs)) / len(block)
 
 
-def _round_trip(data: bytes, chosen: Level, lanes: int, engine: Engine) -> tuple[int, float, float]:
+def _round_trip(data: bytes, chosen: Level, lanes: int, engine: Engine, threads: int) -> tuple[int, float, float]:
     """Coded bytes, seconds to encode, seconds to decode."""
-    plain = list(blocks(data, chosen))
+    free, plain = Threads(threads - 1), list(blocks(data, chosen))
     plans = [_with_lanes(plan(chosen, len(block), 1), min(lanes, len(block))) for block in plain]
     pairs = list(zip(plain, plans, strict=True))
-    coded, encode_seconds = timed(lambda: [encode(block, planned, [engine]) for block, planned in pairs])
-    decoded, decode_seconds = timed(lambda: [decode(block, [engine]) for block in coded])
+    coded, encode_seconds = timed(lambda: [encode(block, planned, [engine], free) for block, planned in pairs])
+    decoded, decode_seconds = timed(lambda: [decode(block, [engine], free) for block in coded])
     if decoded != plain:
         raise EngineError(f"level '{chosen.name}', {lanes} lanes: decoding did not give the input back")
     return sum(len(block.coded) for block in coded), encode_seconds, decode_seconds

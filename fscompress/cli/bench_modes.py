@@ -54,7 +54,7 @@ MODES = {
     "lanes": Mode(
         "Size and speed of a level against the number of lanes, instead.",
         bench_speeds.lanes,
-        CODING | {"sizes", "runs", "plot"},
+        CODING | {"sizes", "runs", "threads", "plot"},
         ("normal",),
     ),
     "scaling": Mode(

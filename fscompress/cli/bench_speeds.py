@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 LANE_SIZES = (10_000, 100_000, 1_000_000)
 LANE_TITLES = ("level", "bytes", "lanes", "coded", "bpc", "encode kB/s", "decode kB/s", "network", "(products)")
-LANE_NOTE = "network, (products): microseconds a byte of the network alone, and of its products in engine cpu alone"
+LANE_NOTE = (
+    "network, (products): microseconds a byte of the network alone, and of its products in one thread of engine cpu"
+)
 SCALE_TITLES = (
     "level", "bytes", "block", "lanes", "table MB", "coded", "bpc", "encode kB/s", "decode kB/s", "peak MB", "file",
 )  # fmt: skip
@@ -37,7 +39,8 @@ def lanes(request: Request, inputs: Sequence[Input]) -> Found:
         for plain in prefixes(each.path.read_bytes(), request.sizes or LANE_SIZES):
             for chosen in request.levels:
                 request.console.detail(f"{each.name}: {len(plain):,} bytes, level {chosen}")
-                rows += measure_lanes(each.name, plain, level(chosen), model, engine, request.runs)
+                args = each.name, plain, level(chosen), model, engine, request.runs, request.choice.limits.threads
+                rows += measure_lanes(*args)
     titles = [*LANE_TITLES, "file"]
     heading, notes = "coded bytes and speed against lanes", ["* the level's own choice", LANE_NOTE]
     section = Section(heading, titles, [_lane_cells(row) for row in rows], frozenset({0, len(LANE_TITLES)}), notes)
