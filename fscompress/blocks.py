@@ -3,16 +3,17 @@
 Step t codes byte t of every lane; within a step the order is (bit, lane), most significant bit first.
 """
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from itertools import repeat
 from typing import BinaryIO
 
 import numpy as np
 
 from fscompress.coder import BinaryDecoder, BinaryEncoder
 from fscompress.container import CodedBlock, Rule, broken
-from fscompress.engine.base import Missed
 from fscompress.errors import DamagedError
 from fscompress.lanes import U8, active_lanes, from_rows, to_rows
 from fscompress.parallel import NO_THREADS, Threads, in_order
@@ -21,8 +22,8 @@ from fscompress.streams import read_up_to
 
 TICK_STEPS, TICK_BYTES = 64, 256  # a run of steps has at least so many, unless the block ends
 AHEAD = 2  # runs that networks may be ahead of the coder in a thread of their own
-TRIAL, MOST_MISSED = 8, 0.25  # runs of a second thread, and what share of their work may be missed; with more
-SHORTEST_REST, LONGEST_REST = 32, 512  # it rests for so many runs, longer each time
+TRIAL = 4  # runs with a second thread and without one, after which the better way is kept for so many, then tried again
+SHORTEST_HOLD, LONGEST_HOLD = 32, 512
 
 Progress = Callable[[int], None]
 
@@ -41,37 +42,42 @@ def _runs(n_bytes: int, lanes: int) -> Iterator[tuple[int, int, int]]:
 
 
 class _SecondThread:
-    """A thread for the networks of a block, while one is free and comes in time; close it at the end."""
+    """A thread for the networks of a block, while one is free and makes it faster; close it at the end."""
 
     def __init__(self, predictor: Predictor, threads: Threads) -> None:
         self._predictor, self._threads, self._stack = predictor, threads, ExitStack()
-        self._missed: Missed | None = None
-        self._trial = self._rest = 0  # runs to come
-        self._next_rest = SHORTEST_REST
+        self._taken, self._wanted = False, self._decisions()
 
     def adapt(self) -> None:
         """Before each run of steps: takes a free thread, or gives it back."""
-        if self._missed:
-            self._trial -= 1
-            if self._threads.overdrawn or (self._trial == 0 and not self._is_in_time(self._missed())):
-                self.close()
-        elif self._rest:
-            self._rest -= 1
-        elif self._threads.take():
+        wanted = next(self._wanted)
+        if self._taken and (not wanted or self._threads.overdrawn):
+            self.close()
+        elif wanted and not self._taken and self._threads.take():
             self._stack.callback(self._threads.give)
-            self._missed, self._trial = self._stack.enter_context(self._predictor.second_thread()), TRIAL
+            self._stack.enter_context(self._predictor.second_thread())
+            self._taken = True
 
-    def _is_in_time(self, missed: float) -> bool:
-        """Plans the next runs by what was missed of the last ones."""
-        if missed > MOST_MISSED:
-            self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, LONGEST_REST)
-            return False
-        self._trial, self._next_rest = TRIAL, SHORTEST_REST
-        return True
+    def _decisions(self) -> Iterator[bool]:
+        """Whether the thread is wanted, for each run: the clock decides.
+
+        Others may want its processor, and what the system calls two processors may be one that cannot multiply faster.
+        """
+        better, hold = True, SHORTEST_HOLD
+        while True:
+            spent = {}
+            for wanted in (True, False):
+                began = time.perf_counter()
+                for _ in range(TRIAL):
+                    yield wanted
+                spent[wanted] = time.perf_counter() - began if wanted == self._taken else 0.0
+            before, better = better, spent[True] < spent[False] or not spent[True]
+            hold = min(2 * hold, LONGEST_HOLD) if better == before else SHORTEST_HOLD
+            yield from repeat(better, hold)
 
     def close(self) -> None:
         """Gives the thread back, if there is one."""
-        self._missed = None
+        self._taken = False
         self._stack.close()
 
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from fscompress.coder import BinaryDecoder
 from fscompress.decisions import network_run, read_path, read_run, read_step
 from fscompress.engine import Engine
-from fscompress.engine.base import Missed, nothing_missed
 from fscompress.engine.kernels import path_p1
 from fscompress.lanes import U8
 from fscompress.mixer import Mixer
@@ -37,7 +36,7 @@ class Predictor(Protocol):
     def decode(self, decoder: BinaryDecoder, rows: U8) -> None:
         """Reads the steps' bytes from ``decoder`` into ``rows`` uint8 [T, n]."""
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """See ``Engine.second_thread``."""
 
 
@@ -65,7 +64,7 @@ class NetworkPredictor:
             read_path(self._engine.tree, decoder.state, decoder.words, symbols, self._nodes)
             self._left = advance([self._engine], symbols, self._left)
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """See ``Predictor.second_thread``."""
         return self._engine.second_thread()
 
@@ -110,9 +109,9 @@ class MixingPredictor:
             read_step(*self._mixer.state, self._trees, *coded, symbols, *self._scratch)
             self._end_step(symbols)
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """See ``Predictor.second_thread``; several networks, which take turns, have no use for it."""
-        return self._engines[0].second_thread() if len(self._engines) == 1 else nullcontext(nothing_missed)
+        return self._engines[0].second_thread() if len(self._engines) == 1 else nullcontext()
 
     def _end_step(self, symbols: U8) -> None:
         self._left = advance(self._engines, symbols, self._left)

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from fscompress import blocks
 from fscompress.blocks import Progress, decode_block, encode_block
 from fscompress.coder import BinaryDecoder
 from fscompress.container import CodedBlock
 from fscompress.engine import Engine
-from fscompress.engine.base import Missed
 from fscompress.errors import ChecksumError, DamagedError
 from fscompress.lanes import to_rows
 from fscompress.parallel import Threads
@@ -95,64 +95,117 @@ def test_networks_that_read_ahead_outlive_no_block() -> None:
     assert threading.active_count() == threads
 
 
-class Watched(NetworkPredictor):
-    """Tells when a second thread begins and ends, and each run of steps; the thread misses what it is told to."""
+class Clock:
+    """Stands for ``time``: a run of steps takes one second, or what it is told to take with a second thread."""
 
-    def __init__(self, n_bytes: int, said: list[str], missed: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, with_second_thread: float = 0.5) -> None:
+        self.now, self.with_second_thread = 0.0, with_second_thread
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+class Watched(NetworkPredictor):
+    """Tells when a second thread begins and ends, and each run of steps, which takes its time."""
+
+    def __init__(self, n_bytes: int, said: list[str], clock: Clock) -> None:
         super().__init__(cpu(tiny()), n_bytes, 1)
-        self._said, self._missed = said, missed
+        self._said, self._clock, self._is_helped = said, clock, False
 
     @contextmanager
-    def second_thread(self) -> Iterator[Missed]:
+    def second_thread(self) -> Iterator[None]:
         self._said.append("begins")
+        self._is_helped = True
         with super().second_thread():
-            yield self._missed
+            yield
+        self._is_helped = False
         self._said.append("ends")
 
     def network_p1(self, rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
-        self._said.append("run")
+        self._run()
         return super().network_p1(rows)
 
     def decode(self, decoder: BinaryDecoder, rows: npt.NDArray[np.uint8]) -> None:
-        self._said.append("run")
+        self._run()
         super().decode(decoder, rows)
 
+    def _run(self) -> None:
+        self._said.append("run")
+        self._clock.now += self._clock.with_second_thread if self._is_helped else 1
 
-def test_a_thread_is_taken_while_it_is_free_and_given_back_where_others_need_it() -> None:
-    """Free for the first two of eight runs, needed elsewhere in the next three, then free again."""
-    plain, threads, said, others = text(2048), Threads(2), [], ExitStack()
-    expected = ["begins", "run", "run", "ends", "run", "run", "run", "begins", "run", "run", "run", "ends"]
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(blocks, "time", clock)
+    return clock
+
+
+def lengths(said: list[str]) -> list[int]:
+    """Runs with a second thread, without one, with one, ..."""
+    return [len(list(group)) for what, group in groupby(said) if what == "run"]
+
+
+def test_a_thread_is_taken_while_it_is_free_and_given_back_where_others_need_it(clock: Clock) -> None:
+    """Free for the first two of eight runs, needed elsewhere in the next one, then free again."""
+    plain, threads, said, others = text(1024), Threads(2), [], ExitStack()
+    expected = ["begins", "run", "run", "ends", "run", "begins", "run", "ends"]
 
     def progress(_n: int) -> None:
         if said.count("run") == 2:
             others.enter_context(threads.in_use())
-        if said.count("run") == 5:
+        if said.count("run") == 3:
             others.close()
 
     with threads.in_use():
-        coded = encode_block(plain, 1, Watched(len(plain), said), progress, threads)
+        coded = encode_block(plain, 1, Watched(len(plain), said, clock), progress, threads)
         assert said == expected
         said.clear()
-        assert decode_block(block(plain, 1, coded), Watched(len(plain), said), progress, threads) == plain
+        assert decode_block(block(plain, 1, coded), Watched(len(plain), said, clock), progress, threads) == plain
         assert said == expected
         assert threads.take()  # it was given back
     assert coded == encoded(plain, 1, cpu(tiny()), silent)
 
 
-def test_a_thread_that_comes_too_late_rests_longer_each_time() -> None:
-    """Until it is in time again."""
-    said, shares = [], iter([0.3, 0.2, 0.26, 1.0, 0.5, 0.0])
-    plain = text(256 * 250)
-    encode_block(plain, 1, Watched(len(plain), said, lambda: next(shares, 0.0)), silent, Threads(1))
-    runs = [len(list(group)) for what, group in groupby(said) if what == "run"]
-    assert runs[:7] == [8, 33, 16, 33, 8, 65, 8]
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0.5, [4, 4, 68, 4, 132, 4]), (1.5, [4, 36, 4, 68, 4]), (1.0, [4, 36, 4, 68, 4])]
+)
+def test_the_clock_decides_whether_a_second_thread_is_used(seconds: float, expected: list[int], clock: Clock) -> None:
+    """Both ways are tried for four runs; the faster one is kept for longer the more often it was found to be."""
+    plain, said, clock.with_second_thread = text(256 * 220), [], seconds
+    encode_block(plain, 1, Watched(len(plain), said, clock), silent, Threads(1))
+    assert lengths(said)[: len(expected)] == expected
 
 
-def test_reading_ahead_comes_first() -> None:
+def test_a_second_thread_is_wanted_again_when_it_is_faster(clock: Clock) -> None:
+    plain, said, clock.with_second_thread = text(256 * 150), [], 2.0
+
+    def progress(_n: int) -> None:
+        if said.count("run") == 30:
+            clock.with_second_thread = 0.5
+
+    encode_block(plain, 1, Watched(len(plain), said, clock), progress, Threads(1))
+    assert lengths(said)[:6] == [4, 36, 4, 4, 36, 4]
+
+
+def test_without_a_free_thread_nothing_is_decided(clock: Clock) -> None:
+    """One that is free later is used then, whatever the clock said meanwhile."""
+    plain, said, threads = text(256 * 40), [], Threads(0)
+
+    def progress(_n: int) -> None:
+        clock.now += said.count("run") < 5  # the first runs took longer
+        if said.count("run") == 20:
+            threads.give()
+
+    encode_block(plain, 1, Watched(len(plain), said, clock), progress, threads)
+    assert said.index("begins") == 20
+
+
+def test_reading_ahead_comes_first(clock: Clock) -> None:
     plain = text(600)
     for n, expected in ((0, ["run"] * 3), (1, ["run"] * 3), (2, ["begins", *["run"] * 3, "ends"])):
         threads, said = Threads(n), []
-        encode_block(plain, 1, Watched(len(plain), said), silent, threads, ahead=True)
+        encode_block(plain, 1, Watched(len(plain), said, clock), silent, threads, ahead=True)
         assert said == expected
         assert [threads.take() for _ in range(n + 1)] == [True] * n + [False]
 

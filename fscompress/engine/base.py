@@ -1,7 +1,6 @@
 """What every engine offers, and the canary that each must pass before it codes a byte."""
 
 import hashlib
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -12,7 +11,6 @@ from fscompress.engine.model_rules import ModelRule, broken_model
 from fscompress.engine.spec import I32, IntegerModel
 
 Symbols = npt.NDArray[np.uint8]
-Missed = Callable[[], float]
 
 
 class Inference(Protocol):
@@ -45,20 +43,14 @@ class Engine(Inference, Protocol):
     def step_arguments(self) -> tuple[Any, ...] | None:
         """See above."""
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """While it is entered, between ``start`` and ``release``, a second thread may do a part of each step.
 
-        It changes no value, and nothing waits for it long.  Gives a function of what share of its work came too late
-        since that was asked last, 0 to 1: with others at work a thread may cost more than it brings.
+        It changes no value, and nothing waits for it long.
         """
 
     def release(self) -> None:
         """After a block: gives back buffers that may be large and are soon made again; ``start`` comes next."""
-
-
-def nothing_missed() -> float:
-    """The ``Missed`` of an engine that has no work for a second thread."""
-    return 0.0
 
 
 def canary_hash(engine: Inference, canary: Symbols) -> str:

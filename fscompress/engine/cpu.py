@@ -4,7 +4,7 @@ import threading
 from contextlib import AbstractContextManager
 from typing import Any
 
-from fscompress.engine.base import Inference, Missed, Symbols, check_canary
+from fscompress.engine.base import Inference, Symbols, check_canary
 from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout, amx_shapes
 from fscompress.engine.many_lanes import ManyLanesEngine, ManyLanesLayout
 from fscompress.engine.spec import I32, IntegerModel, IntegerState
@@ -72,7 +72,7 @@ class CpuEngine:
         """See ``Engine.advance``."""
         self._engine.advance(symbols)
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """See ``Engine.second_thread``."""
         return self._engine.second_thread()
 

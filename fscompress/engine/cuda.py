@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import torch
 
-from fscompress.engine.base import Missed, Symbols, nothing_missed
+from fscompress.engine.base import Symbols
 from fscompress.engine.cuda_network import Network, States
 from fscompress.engine.cuda_products import ProductClass, padded_rows, product_class
 from fscompress.engine.cuda_queue import Queue, Work, check_device, failures_of_the_device
@@ -95,9 +95,9 @@ class CudaEngine:
                 self._host_tree[:n].copy_(self._tree[:n], non_blocking=True)
             self._queue.wait()
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """See ``Engine.second_thread``; there is no such way."""
-        return nullcontext(nothing_missed)
+        return nullcontext()
 
     def states(self) -> list[IntegerState]:
         """Copies of h, or of h and c, int32 [rows, H], of each group; rows of active lanes come first."""

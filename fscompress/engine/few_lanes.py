@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fscompress.engine import amx
-from fscompress.engine.base import Missed, Symbols
+from fscompress.engine.base import Symbols
 from fscompress.engine.few_lanes_kernels import (
     GROUP_OF_CELL,
     GROUPS,
@@ -36,9 +36,7 @@ from fscompress.engine.step_kernels import (
     FROM_GATE,
     LEAVE,
     MAILBOX,
-    MISSED,
     SHARED,
-    TAKEN,
     answer_requests,
     network_step,
 )
@@ -99,12 +97,6 @@ def _is_exact(shapes: U8) -> bool:
     return True
 
 
-def _share_of_missed(mailbox: I64) -> float:
-    taken, missed = mailbox[[TAKEN, MISSED]].tolist()
-    mailbox[[TAKEN, MISSED]] = 0
-    return missed / (taken + missed) if missed else 0.0
-
-
 class FewLanesEngine:
     """See ``Engine``.  Buffers are allocated by ``start`` and used for the whole block."""
 
@@ -144,7 +136,7 @@ class FewLanesEngine:
         network_step(symbols, *self.step_arguments)
 
     @contextmanager
-    def second_thread(self) -> Iterator[Missed]:
+    def second_thread(self) -> Iterator[None]:
         """See ``Engine.second_thread``."""
         mailbox, symbols, _, theirs = self._exchange
         answering = mailbox, symbols, self._weights, self._tables, self.states.z, self._new_scratch(), theirs
@@ -153,7 +145,7 @@ class FewLanesEngine:
         thread = threading.Thread(target=answer_requests, args=answering, name="fscompress-gates")
         thread.start()
         try:
-            yield lambda: _share_of_missed(mailbox)
+            yield
         finally:
             mailbox[FROM_GATE], mailbox[ASKED] = GATES, LEAVE
             thread.join()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fscompress.engine.base import Missed, Symbols, nothing_missed
+from fscompress.engine.base import Symbols
 from fscompress.engine.cell_kernels import NUMBERS, cell_step
 from fscompress.engine.kernels import GATES, lstm_step, sum_trees
 from fscompress.engine.kinds import LSTM
@@ -68,9 +68,9 @@ class ManyLanesEngine:
             self._step(accumulator, cell.offset, cell.multiplier, cell.table, symbols, *arguments)
         self._read_out(n)
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """See ``Engine.second_thread``; there is no such way."""
-        return nullcontext(nothing_missed)
+        return nullcontext()
 
     def repeat_products(self, steps: int) -> None:
         """The matrix products of so many steps alone, to be timed; changes no state."""

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.base import Missed, Symbols, nothing_missed
+from fscompress.engine.base import Symbols
 from fscompress.engine.reference_cells import STEPS
 from fscompress.engine.spec import I32, I64, IntegerCell, IntegerModel
 from fscompress.wiring import Place
@@ -35,9 +35,9 @@ class ReferenceEngine:
             self._step(cell, place, symbols)
         self._read_out(len(symbols))
 
-    def second_thread(self) -> AbstractContextManager[Missed]:
+    def second_thread(self) -> AbstractContextManager[None]:
         """See ``Engine.second_thread``; there is no such way."""
-        return nullcontext(nothing_missed)
+        return nullcontext()
 
     def release(self) -> None:
         """See ``Engine.release``; nothing is given back: the states are small."""

@@ -33,7 +33,6 @@ SHARED = 2  # the first of the gates that a second thread computes
 # Places in a mailbox, int64 [MAILBOX].  A request is one cell of one step of all lanes, so that its number says which.
 # What different threads write is cache lines apart.
 ASKED, FROM_GATE = 0, 1  # the first thread's: the last request; SHARED, or GATES where there is no second thread
-TAKEN, MISSED = 2, 3  # and how many answers it has taken, or gone without since there was a first one
 BEGUN, DONE = 16, 17  # the second thread's: its last request
 MAILBOX = 32
 LEAVE = -1  # instead of a request
@@ -108,10 +107,8 @@ def is_answered(mailbox, request, n):
     if acquire(mailbox, BEGUN) == request:
         for _ in range(WAIT_PAUSES + n * WAIT_PAUSES_A_LANE):
             if acquire(mailbox, DONE) == request:
-                mailbox[TAKEN] += 1
                 return True
             pause()
-    mailbox[MISSED] += mailbox[TAKEN] > 0
     return False
 
 
