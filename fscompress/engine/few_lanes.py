@@ -24,7 +24,6 @@ from fscompress.engine.few_lanes_kernels import (
     TILE_BYTES,
     TILES,
     multiply_batches,
-    read_out,
     repeat_products,
 )
 from fscompress.engine.kernels import GATES
@@ -33,16 +32,16 @@ from fscompress.engine.products import U8
 from fscompress.engine.spec import I8, I32, I64, IntegerModel
 from fscompress.engine.step_kernels import (
     ASKED,
-    FROM_GATE,
+    IS_SHARED,
     LEAVE,
     MAILBOX,
-    SHARED,
     answer_requests,
     network_step,
+    read_lanes,
 )
 from fscompress.engine.tiles import COLUMN_STEP, TILE_ROWS, pack
 
-Scratch = tuple[I32, I32, npt.NDArray[np.uint16], I64]
+Scratch = tuple[I32, I32, npt.NDArray[np.uint16], I64, I32]
 
 
 class FewLanesLayout:
@@ -116,19 +115,17 @@ class FewLanesEngine:
         self._tables = model.sigmoid, model.tanh, model.exp2
         self._scratch = self._new_scratch()
         gates = at_cache_line(np.zeros((2, lanes, GATES * max(model.sizes)), np.uint16))
-        mailbox = at_cache_line(np.zeros(MAILBOX, np.int64))
-        mailbox[FROM_GATE] = GATES
-        self._exchange = mailbox, np.zeros(lanes, np.uint8), gates[0], gates[1]
-        logits = np.zeros(256, np.int32)
+        mailbox, symbols = at_cache_line(np.zeros(MAILBOX, np.int64)), np.zeros(lanes, np.uint8)
+        tree = at_cache_line(np.zeros((lanes - lanes // 2, 512), np.int32))
+        self._exchange = mailbox, symbols, gates[0], gates[1], tree
         self.tree = at_cache_line(np.zeros((lanes, 512), np.int32))
         (fast_h, slow_h), (fast_c, slow_c) = self.states.h, self.states.c
         self.step_arguments = (
             *(self._weights, self._tables, model.output_shift, (fast_h, fast_c, slow_h, slow_c, self.states.z)),
-            *(self._scratch, logits, self.tree, self._exchange),
+            *(self._scratch, self.tree, self._exchange),
         )
-        read_out(
-            *(layout.plan, layout.packed, layout.parameters, model.output_shift, model.exp2),
-            *(self.states.z, lanes, self._scratch[0], self.tree, logits, amx_shapes()),
+        read_lanes(
+            *(0, lanes, self._weights, self._tables, model.output_shift, self.states.z, self._scratch, self.tree),
         )
 
     def advance(self, symbols: Symbols) -> None:
@@ -138,16 +135,19 @@ class FewLanesEngine:
     @contextmanager
     def second_thread(self) -> Iterator[None]:
         """See ``Engine.second_thread``."""
-        mailbox, symbols, _, theirs = self._exchange
-        answering = mailbox, symbols, self._weights, self._tables, self.states.z, self._new_scratch(), theirs
+        mailbox, symbols, _, theirs, tree = self._exchange
+        answering = (
+            *(mailbox, symbols, self._weights, self._tables, self._layout.model.output_shift, self.states.z),
+            *(self._new_scratch(), theirs, tree),
+        )
         mailbox[:] = 0
-        mailbox[FROM_GATE] = SHARED
+        mailbox[IS_SHARED] = 1
         thread = threading.Thread(target=answer_requests, args=answering, name="fscompress-gates")
         thread.start()
         try:
             yield
         finally:
-            mailbox[FROM_GATE], mailbox[ASKED] = GATES, LEAVE
+            mailbox[IS_SHARED], mailbox[ASKED] = 0, LEAVE
             thread.join()
 
     def repeat_products(self, steps: int) -> None:
@@ -156,11 +156,12 @@ class FewLanesEngine:
         repeat_products(layout.plan, layout.packed, z, len(z), self._scratch[0], amx_shapes(), steps)
 
     def _new_scratch(self) -> Scratch:
-        """Accumulator, x, normed and numbers of one thread."""
+        """See ``step_kernels.py``; for one thread."""
         largest, rows = max(self._layout.model.sizes), TILE_ROWS * int(self._layout.plan[:, TILES].max())
         return (
             at_cache_line(np.zeros((len(self.states.z), rows), np.int32)),
             at_cache_line(np.zeros(GATES * largest, np.int32)),
             at_cache_line(np.zeros(largest, np.uint16)),
             np.zeros((GATES, 4), np.int64),
+            np.zeros(256, np.int32),
         )

@@ -1,15 +1,15 @@
 """The step of a network as one kernel, by one thread or by two.
 
-A second thread computes two gates of each cell, o and g, from states and bytes, which it only reads, into memory of its
-own.  So nothing depends on it.  The first thread computes f and i, and then those too, unless they are there: a second
-thread that has not begun, since its processor is taken, is not waited for at all, and one that has is waited for about
-as long as its gates take.  What it computes too late, from states that have changed meanwhile, belongs to a request
-that nobody asks for any more.
+A second thread computes two gates of each cell, o and g, and the sum trees of half of the lanes, from states and bytes,
+which it only reads, into memory of its own.  So nothing depends on it.  The first thread computes the rest, and then
+those too, unless they are there: a second thread that has not begun, since its processor is taken, is not waited for at
+all, and one that has is waited for about as long as its part takes.  What it computes too late, from states that have
+changed meanwhile, belongs to a request that nobody asks for any more.
 
 Arrays come in tuples.  ``weights``: those of ``FewLanesLayout``, and ``amx_shapes()``; ``tables``: sigmoid, tanh and
 exp2; ``states``: h and c int32 [S, H] of the fast and of the slow group, and z; ``scratch``, each thread's own:
-accumulator int32 [S, 4H rounded up to tiles], x int32 [4H], normed uint16 [H], numbers int64 [4, 4].  H is the largest
-cell's, of which others take the beginning.
+accumulator int32 [S, 4H rounded up to tiles], x int32 [4H], normed uint16 [H], numbers int64 [4, 4] and logits int32
+[256].  H is the largest cell's, of which others take the beginning.
 """
 
 from fscompress.engine.few_lanes_kernels import (
@@ -30,9 +30,9 @@ from fscompress.jit import kernel
 from fscompress.wiring import FAST
 
 SHARED = 2  # the first of the gates that a second thread computes
-# Places in a mailbox, int64 [MAILBOX].  A request is one cell of one step of all lanes, so that its number says which.
+# Places in a mailbox, int64 [MAILBOX].  Requests of each step are its cells in their order and its trees.
 # What different threads write is cache lines apart.
-ASKED, FROM_GATE = 0, 1  # the first thread's: the last request; SHARED, or GATES where there is no second thread
+ASKED, IS_SHARED = 0, 1  # the first thread's: the last request; whether there is a second thread
 BEGUN, DONE = 16, 17  # the second thread's: its last request
 MAILBOX = 32
 LEAVE = -1  # instead of a request
@@ -47,7 +47,7 @@ def gates_of_cell(i, first, last, symbols, n, weights, tables, z, scratch, gates
     They go to their columns of ``gates`` uint16 [S, 4H].
     """
     plan, packed, parameters, epsilon, table, shapes = weights
-    accumulator, x, _, numbers = scratch
+    accumulator, x, _, numbers, _ = scratch
     size, at, tile_bytes = plan[i, SIZE], plan[i, PARAMETERS_AT], plan[i, TILE_BYTES]
     a, b = first * size, last * size
     tile = a // TILE_ROWS
@@ -76,7 +76,7 @@ def finish_cell(i, n, mine, others, weights, tables, states, scratch):
     """States of n lanes from the gates of cell ``i``: f and i in ``mine``, o and g in ``others``, uint16 [S, 4H]."""
     plan, _, parameters, epsilon, _, _ = weights
     fast_h, fast_c, slow_h, slow_c, z = states
-    _, x, normed, _ = scratch
+    _, x, normed, _, _ = scratch
     fast = plan[i, GROUP_OF_CELL] == FAST
     h, c, column = (fast_h, fast_c, 0) if fast else (slow_h, slow_c, fast_h.shape[1])
     size, at = plan[i, SIZE], plan[i, PARAMETERS_AT]
@@ -113,12 +113,21 @@ def is_answered(mailbox, request, n):
 
 
 @kernel
-def answer_requests(mailbox, symbols, weights, tables, z, scratch, theirs):
-    """What the second thread does until it is told to leave: gates o and g into ``theirs`` uint16 [S, 4H].
+def read_lanes(first, n, weights, tables, shift, z, scratch, tree):
+    """Sum trees of the lanes from ``first`` to before n, from their states, to ``tree`` int32 [n - first, 512]."""
+    plan, packed, parameters, _, _, shapes = weights
+    accumulator, _, _, _, logits = scratch
+    read_out(plan, packed, parameters, shift, tables[2], z[first:], n - first, accumulator, tree, logits, shapes)
 
-    ``symbols`` uint8 [S]: where the first thread leaves the bytes of a step.
+
+@kernel
+def answer_requests(mailbox, symbols, weights, tables, shift, z, scratch, theirs, their_tree):
+    """What the second thread does until it is told to leave.
+
+    Gates o and g go to ``theirs`` uint16 [S, 4H], trees of the later half of the lanes to ``their_tree`` int32
+    [S - S // 2, 512].  ``symbols`` uint8 [S]: where the first thread leaves the bytes of a step.
     """
-    cells, answered, idle = weights[0].shape[0] - 1, 0, 0
+    cells, n, answered, idle = weights[0].shape[0] - 1, symbols.shape[0], 0, 0
     while True:
         request = acquire(mailbox, ASKED)
         if request == LEAVE:
@@ -131,36 +140,60 @@ def answer_requests(mailbox, symbols, weights, tables, z, scratch, theirs):
                 sleep(IDLE_MICROSECONDS)
             continue
         publish(mailbox, BEGUN, request)
-        i = (request - 1) % cells
-        gates_of_cell(i, SHARED, GATES, symbols, symbols.shape[0], weights, tables, z, scratch, theirs)
+        part = (request - 1) % (cells + 1)
+        if part < cells:
+            gates_of_cell(part, SHARED, GATES, symbols, n, weights, tables, z, scratch, theirs)
+        else:
+            read_lanes(n // 2, n, weights, tables, shift, z, scratch, their_tree)
         publish(mailbox, DONE, request)
         answered, idle = request, 0
 
 
 @kernel
-def network_step(symbols, weights, tables, shift, states, scratch, logits, tree, exchange):
+def ask(mailbox):
+    """The number of the next request, which the second thread may begin."""
+    request = mailbox[ASKED] + 1
+    publish(mailbox, ASKED, request)
+    return request
+
+
+@kernel
+def step_of_two(symbols, weights, tables, shift, states, scratch, tree, exchange):
+    """``network_step`` of all lanes with a second thread."""
+    mailbox, asked, mine, theirs, their_tree = exchange
+    n, z = symbols.shape[0], states[4]
+    for s in range(n):
+        asked[s] = symbols[s]
+    for i in range(weights[0].shape[0] - 1):
+        request, others = ask(mailbox), theirs
+        gates_of_cell(i, 0, SHARED, symbols, n, weights, tables, z, scratch, mine)
+        if not is_answered(mailbox, request, n):
+            gates_of_cell(i, SHARED, GATES, symbols, n, weights, tables, z, scratch, mine)
+            others = mine
+        finish_cell(i, n, mine, others, weights, tables, states, scratch)
+    half, request = n // 2, ask(mailbox)
+    read_lanes(0, half, weights, tables, shift, z, scratch, tree[:half])
+    if half and is_answered(mailbox, request, n):
+        for s in range(half, n):
+            for node in range(tree.shape[1]):
+                tree[s, node] = their_tree[s - half, node]
+    else:
+        read_lanes(half, n, weights, tables, shift, z, scratch, tree[half:])
+
+
+@kernel
+def network_step(symbols, weights, tables, shift, states, scratch, tree, exchange):
     """All cells and the read-out for the first n lanes, which read ``symbols`` (uint8 [n]).
 
-    ``logits`` int32 [256] is scratch; ``tree`` int32 [S, 512] is the result; ``exchange``: mailbox, the bytes of a step
-    for the second thread uint8 [S], and gates from either thread uint16 [S, 4H].
+    ``tree`` int32 [S, 512] is the result; ``exchange``: mailbox, the bytes of a step for the second thread uint8 [S],
+    gates from either thread uint16 [S, 4H], and the second one's trees.
     """
-    mailbox, asked, mine, theirs = exchange
-    plan, packed, parameters, _, _, shapes = weights
+    mailbox, asked, gates, _, _ = exchange
     n, z = symbols.shape[0], states[4]
-    alone = n < asked.shape[0] or mailbox[FROM_GATE] == GATES
-    last = GATES if alone else SHARED
-    if not alone:
-        for s in range(n):
-            asked[s] = symbols[s]
-    for i in range(plan.shape[0] - 1):
-        request, others = mailbox[ASKED] + 1, mine
-        if not alone:
-            publish(mailbox, ASKED, request)
-        gates_of_cell(i, 0, last, symbols, n, weights, tables, z, scratch, mine)
-        if not alone:
-            if is_answered(mailbox, request, n):
-                others = theirs
-            else:
-                gates_of_cell(i, last, GATES, symbols, n, weights, tables, z, scratch, mine)
-        finish_cell(i, n, mine, others, weights, tables, states, scratch)
-    read_out(plan, packed, parameters, shift, tables[2], z, n, scratch[0], tree, logits, shapes)
+    if n == asked.shape[0] and mailbox[IS_SHARED]:
+        step_of_two(symbols, weights, tables, shift, states, scratch, tree, exchange)
+        return
+    for i in range(weights[0].shape[0] - 1):
+        gates_of_cell(i, 0, GATES, symbols, n, weights, tables, z, scratch, gates)
+        finish_cell(i, n, gates, gates, weights, tables, states, scratch)
+    read_lanes(0, n, weights, tables, shift, z, scratch, tree)

@@ -10,19 +10,19 @@ import pytest
 from fscompress.engine import IntegerModel
 from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout
 from fscompress.engine.kernels import GATES
-from fscompress.engine.step_kernels import ASKED, BEGUN, DONE, FROM_GATE, SHARED, gates_of_cell
+from fscompress.engine.step_kernels import ASKED, BEGUN, DONE, IS_SHARED, SHARED, gates_of_cell
 from tests.helpers import cpu, noise, synthetic, tiny
 
 SYMBOLS = np.frombuffer(noise(64), np.uint8)
 
 
-def started(model: IntegerModel, lanes: int) -> tuple[FewLanesEngine, Any, Any, Any, Any]:
+def started(model: IntegerModel, lanes: int) -> tuple[FewLanesEngine, tuple[Any, ...]]:
     """An engine of so many lanes that have read some bytes, and what it exchanges with a second thread."""
     engine = FewLanesEngine(FewLanesLayout(model))
     engine.start(lanes)
     for shift in range(5):
         engine.advance(np.roll(SYMBOLS, shift)[:lanes])
-    return engine, *engine.step_arguments[-1]
+    return engine, engine.step_arguments[-1]
 
 
 def wait_for(mailbox: Any, place: int, number: int) -> None:
@@ -34,57 +34,64 @@ def wait_for(mailbox: Any, place: int, number: int) -> None:
 
 @pytest.mark.parametrize("lanes", [1, 3, 64])
 @pytest.mark.parametrize("sizes", [(64, 64), (16, 24), (33, 5), (1, 1)])
-def test_two_gates_of_each_cell(sizes: tuple[int, int], lanes: int) -> None:
-    """Those that the first thread would compute, in their columns, and nothing beside them."""
+def test_its_part_of_each_step(sizes: tuple[int, int], lanes: int) -> None:
+    """What the first thread would compute, in its place, and nothing beside it."""
     model = synthetic(*sizes, 3)
-    engine, mailbox, asked, mine, theirs = started(model, lanes)
-    weights, tables, _, states, scratch, *_ = engine.step_arguments
-    theirs[:] = 12345
+    engine, (mailbox, asked, mine, theirs, their_tree) = started(model, lanes)
+    weights, tables, _, (*_, z), scratch, *_ = engine.step_arguments
     with engine.second_thread():
-        for request in range(1, 9):
-            i = (request - 1) % 4
+        for request in range(1, 11):
+            part = (request - 1) % 5
             asked[:] = np.roll(SYMBOLS, request)[:lanes]
-            size = model.sizes[model.wiring.places[i].group]
+            theirs[:] = their_tree[:] = 12345
             mailbox[ASKED] = request
             wait_for(mailbox, DONE, request)
-            gates_of_cell(i, 0, GATES, asked, lanes, weights, tables, states[4], scratch, mine)
+            assert mailbox[BEGUN] == request
+            if part == 4:
+                assert np.array_equal(their_tree[:, 1:], engine.tree[lanes // 2 :, 1:])
+                assert (theirs == 12345).all()
+                continue
+            gates_of_cell(part, 0, GATES, asked, lanes, weights, tables, z, scratch, mine)
+            size = model.sizes[model.wiring.places[part].group]
             shared = slice(SHARED * size, GATES * size)
             assert np.array_equal(theirs[:, shared], mine[:, shared])
             assert (theirs[:, : SHARED * size] == 12345).all()
-            assert mailbox[BEGUN] == request
-            theirs[:] = 12345
+            assert (their_tree == 12345).all()
 
 
-def test_an_answer_is_taken() -> None:
-    """Gates that are there are not computed again: wrong ones make wrong trees."""
-    engine, mailbox, asked, _, theirs = started(tiny(), 2)
-    norm = started(tiny(), 2)[0]
-    mailbox[FROM_GATE] = SHARED
-    mailbox[[BEGUN, DONE]] = 1  # the first cell's
-    theirs[:] = 0
-    engine.advance(SYMBOLS[:2])
-    norm.advance(SYMBOLS[:2])
-    assert mailbox[ASKED] == len(tiny().cells)
-    assert np.array_equal(asked, SYMBOLS[:2])
-    assert not np.array_equal(engine.tree, norm.tree)
+@pytest.mark.parametrize("of_trees", [False, True])
+def test_an_answer_is_taken(of_trees: bool) -> None:
+    """What is there is not computed again: wrong gates make wrong trees, and wrong trees are wrong."""
+    engine, (mailbox, asked, _, theirs, their_tree) = started(tiny(), 3)
+    norm, _ = started(tiny(), 3)
+    mailbox[IS_SHARED] = 1
+    mailbox[[BEGUN, DONE]] = len(tiny().cells) + 1 if of_trees else 1
+    theirs[:] = their_tree[:] = 7
+    engine.advance(SYMBOLS[:3])
+    norm.advance(SYMBOLS[:3])
+    assert mailbox[ASKED] == len(tiny().cells) + 1
+    assert np.array_equal(asked, SYMBOLS[:3])
+    assert np.array_equal(engine.tree[:1], norm.tree[:1]) == of_trees
+    assert np.array_equal(engine.tree[1:], their_tree) == of_trees
 
 
 @pytest.mark.parametrize(
     ("begun", "done"), [(0, 0), (1, 0), (3, 2), (7, 7)], ids=["away", "stopped", "stopped later", "of another request"]
 )
-def test_nothing_waits_for_a_thread_that_is_late(begun: int, done: int) -> None:
-    engine, mailbox, _, _, theirs = started(tiny(), 2)
-    norm = started(tiny(), 2)[0]
-    mailbox[FROM_GATE], mailbox[BEGUN], mailbox[DONE] = SHARED, begun, done
-    theirs[:] = 0
-    engine.advance(SYMBOLS[:2])
-    norm.advance(SYMBOLS[:2])
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_nothing_waits_for_a_thread_that_is_late(begun: int, done: int, lanes: int) -> None:
+    engine, (mailbox, _, _, theirs, their_tree) = started(tiny(), lanes)
+    norm, _ = started(tiny(), lanes)
+    mailbox[IS_SHARED], mailbox[BEGUN], mailbox[DONE] = 1, begun, done
+    theirs[:] = their_tree[:] = 7
+    engine.advance(SYMBOLS[:lanes])
+    norm.advance(SYMBOLS[:lanes])
     assert np.array_equal(engine.tree, norm.tree)
 
 
 def test_lanes_that_have_ended_ask_for_nothing() -> None:
-    engine, mailbox, *_ = started(tiny(), 3)
-    mailbox[FROM_GATE] = SHARED
+    engine, (mailbox, *_) = started(tiny(), 3)
+    mailbox[IS_SHARED] = 1
     engine.advance(SYMBOLS[:2])
     assert mailbox[ASKED] == 0
 
