@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from itertools import repeat
 from typing import BinaryIO
 
 import numpy as np
@@ -46,11 +45,12 @@ class _SecondThread:
 
     def __init__(self, predictor: Predictor, threads: Threads) -> None:
         self._predictor, self._threads, self._stack = predictor, threads, ExitStack()
-        self._taken, self._wanted = False, self._decisions()
+        self._taken: bool | None = None  # as the generator must be sent at first
+        self._wanted = _by_the_clock()
 
     def adapt(self) -> None:
         """Before each run of steps: takes a free thread, or gives it back."""
-        wanted = next(self._wanted)
+        wanted = self._wanted.send(self._taken)
         if self._taken and (not wanted or self._threads.overdrawn):
             self.close()
         elif wanted and not self._taken and self._threads.take():
@@ -58,27 +58,29 @@ class _SecondThread:
             self._stack.enter_context(self._predictor.second_thread())
             self._taken = True
 
-    def _decisions(self) -> Iterator[bool]:
-        """Whether the thread is wanted, for each run: the clock decides.
-
-        Others may want its processor, and what the system calls two processors may be one that cannot multiply faster.
-        """
-        better, hold = True, SHORTEST_HOLD
-        while True:
-            spent = {}
-            for wanted in (True, False):
-                began = time.perf_counter()
-                for _ in range(TRIAL):
-                    yield wanted
-                spent[wanted] = time.perf_counter() - began if wanted == self._taken else 0.0
-            before, better = better, spent[True] < spent[False] or not spent[True]
-            hold = min(2 * hold, LONGEST_HOLD) if better == before else SHORTEST_HOLD
-            yield from repeat(better, hold)
-
     def close(self) -> None:
         """Gives the thread back, if there is one."""
         self._taken = False
         self._stack.close()
+
+
+def _by_the_clock() -> Generator[bool, bool | None, None]:
+    """Whether a second thread is wanted for the next run of steps; is sent whether the last one had it.
+
+    Others may want its processor, and what the system calls two processors may be one that multiplies no faster.
+    """
+    better, hold = True, SHORTEST_HOLD
+    while True:
+        spent = {}
+        for wanted in (True, False):
+            began, n_so = time.perf_counter(), 0
+            for _ in range(TRIAL):
+                n_so += bool((yield wanted)) == wanted
+            spent[wanted] = time.perf_counter() - began if n_so == TRIAL else 0.0
+        before, better = better, spent[True] < spent[False] or not spent[True]
+        hold = min(2 * hold, LONGEST_HOLD) if better == before else SHORTEST_HOLD
+        for _ in range(hold):
+            yield better
 
 
 def encode_block(

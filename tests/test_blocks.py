@@ -1,6 +1,8 @@
 """One block through network and coder: any lanes, either engine, and the checks at its end."""
 
+import gc
 import threading
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -199,6 +201,22 @@ def test_without_a_free_thread_nothing_is_decided(clock: Clock) -> None:
 
     encode_block(plain, 1, Watched(len(plain), said, clock), progress, threads)
     assert said.index("begins") == 20
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_block_leaves_nothing_to_the_garbage_collector(ahead: bool) -> None:
+    """Tables of a mixer are large, and the collector does not know how large."""
+    plain, engine = text(3000), cpu(tiny())
+    for n in range(3):
+        predictor = NetworkPredictor(engine, len(plain), 1)
+        left = weakref.ref(predictor)
+        gc.disable()
+        try:
+            encode_block(plain, 1, predictor, silent, Threads(n), ahead)
+            del predictor
+            assert left() is None
+        finally:
+            gc.enable()
 
 
 def test_reading_ahead_comes_first(clock: Clock) -> None:
