@@ -132,7 +132,7 @@ def choice_options(command: Command) -> Command:
     )  # fmt: skip
     @click.option(
         "-T", "--threads", type=click.IntRange(min=1), default=1, show_default=True,
-        help="Of each compressor that can use several; FSCOMPRESS_THREADS does not count here.",
+        help="Of each program that can use several, and of --lanes; FSCOMPRESS_THREADS does not count here.",
     )  # fmt: skip
     @wraps(command)
     def with_choice(
