@@ -118,9 +118,21 @@ def test_lanes_are_measured_on_real_blocks(name: str) -> None:
 
 
 def test_lanes_that_do_not_come_back_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fscompress.bench.lanes.decode", lambda block, engines: b"")
+    monkeypatch.setattr("fscompress.bench.lanes.decode", lambda *_: b"")
     with pytest.raises(EngineError, match="level 'normal', 1 lanes: decoding did not give the input back"):
         next(measure_lanes("a", text(600), NORMAL, tiny(), cpu(tiny())))
+
+
+def test_lanes_with_two_threads_are_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the second one is really asked for."""
+    used, engine, plain = [], cpu(tiny()), text(1500)
+    second_thread = engine.second_thread
+    monkeypatch.setattr(engine, "second_thread", lambda: used.append(1) or second_thread())
+    one, two = (
+        [row.n_coded for row in measure_lanes("a", plain, LEVELS["fast"], tiny(), engine, threads=n)] for n in (1, 2)
+    )
+    assert one == two
+    assert used
 
 
 @pytest.mark.parametrize("n_bytes", [1, 600, 40_000, 100_000, 10_000_000])

@@ -21,7 +21,7 @@ READERS = {
     "--data .": ["", "ablation", "curve", "lanes", "scaling", "parts"],
     "--timeout 9": ["", "scaling"],
     "--runs 2": ["", "lanes", "scaling", "parts"],
-    "-T 2": ["", "scaling"],
+    "-T 2": ["", "scaling", "lanes"],
     "--preset small": ["train"],
     "--seconds 10": ["train"],  # also as much as it would be
     "--sizes 9": ["lanes", "scaling"],
