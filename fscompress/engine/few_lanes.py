@@ -41,7 +41,7 @@ from fscompress.engine.step_kernels import (
 )
 from fscompress.engine.tiles import COLUMN_STEP, TILE_ROWS, pack
 
-Scratch = tuple[I32, I32, npt.NDArray[np.uint16], I64, I32]
+Scratch = tuple[I32, I32, npt.NDArray[np.uint16], I32, I32, I64]
 
 
 class FewLanesLayout:
@@ -157,11 +157,13 @@ class FewLanesEngine:
 
     def _new_scratch(self) -> Scratch:
         """See ``step_kernels.py``; for one thread."""
-        largest, rows = max(self._layout.model.sizes), TILE_ROWS * int(self._layout.plan[:, TILES].max())
+        lanes, largest = len(self.states.z), max(self._layout.model.sizes)
+        rows = TILE_ROWS * int(self._layout.plan[:, TILES].max())
         return (
-            at_cache_line(np.zeros((len(self.states.z), rows), np.int32)),
+            at_cache_line(np.zeros((lanes, rows), np.int32)),
             at_cache_line(np.zeros(GATES * largest, np.int32)),
             at_cache_line(np.zeros(largest, np.uint16)),
-            np.zeros((GATES, 4), np.int64),
             np.zeros(256, np.int32),
+            at_cache_line(np.zeros((lanes, largest), np.int32)),
+            np.zeros((max(GATES, lanes), 4), np.int64),
         )

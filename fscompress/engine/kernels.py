@@ -9,8 +9,8 @@ are uint16, so that numba needs no check for negative ones.
 import numpy as np
 
 from fscompress.engine import arithmetic as q
-from fscompress.engine.norm_kernels import centred, gates_into, normalise_into, reciprocal_of, whole_vectors
-from fscompress.engine.vectors import new_cell
+from fscompress.engine.norm_kernels import divide_into, gates_into, normalise_by, whole_vectors
+from fscompress.engine.vectors import look_up_vectors, new_cell
 from fscompress.jit import kernel
 
 GATES = 4  # of an LSTM: f, i and o, which are sigmoids, and g, a tanh
@@ -25,14 +25,18 @@ P1_BITS, P1_MIN, P1_MAX = q.P1_BITS, q.P1_MIN, q.P1_MAX
 @kernel
 def look_up_into(table, index, out):
     """out = table[index], int32 [H]: processors load a table's entries one by one, and what follows goes in vectors."""
-    for j in range(out.shape[0]):
+    whole = whole_vectors(out.shape[0])
+    look_up_vectors(table, index, out, whole)
+    for j in range(whole, out.shape[0]):
         out[j] = table[index[j]]
 
 
 @kernel
 def look_up(table, index):
     """index = table[index], whose int16 take the places of uint16 [H]."""
-    for j in range(index.shape[0]):
+    whole = whole_vectors(index.shape[0])
+    look_up_vectors(table, index, index, whole)
+    for j in range(whole, index.shape[0]):
         index[j] = np.uint16(table[index[j]])
 
 
@@ -81,26 +85,23 @@ def new_hidden_into(opened, shown, keep, h, h8):
 
 
 @kernel
-def cell_of_gates(f, i, o, g, epsilon, gain, bias, keep, sigmoid, tanh, h, c, h8, x, normed):
-    """The rest of an LSTM cell for one lane, from its gates to h, c (int32 [H]) and h8 + 128 (uint8 [H]).
+def hidden_of_cell(o, new_c, numbers, gain, bias, keep, sigmoid, tanh, h, c, h8, x, normed):
+    """What follows the new cell: h, c (int32 [H]) and h8 + 128 (uint8 [H]) from ``new_c``, which may be c itself.
 
-    f, i and g are what ``new_cell_into`` takes, o is table indices, uint16 [H] each.  ``epsilon`` int64, ``gain`` and
-    ``bias`` (int32 [H]) are those of the cell's normalisation; ``keep``: zoneout of h and c.  x (int32 [3H]) and
-    ``normed`` (uint16 [H]) are scratch.
+    o: table indices uint16 [H]; ``numbers`` (see ``normalise_by``), ``gain`` and ``bias`` (int32 [H]) normalise the
+    cell; ``keep``: zoneout of h and c, the latter 0 where ``new_c`` is c.  x (int32 [2H]) and ``normed`` (uint16 [H])
+    are scratch.
     """
     size = h.shape[0]
-    new_c, opened, shown = x[:size], x[size : 2 * size], x[2 * size : 3 * size]
-    total, squares = new_cell_into(f, i, g, c, new_c)
-    mean, squares = centred(total, squares, size)
-    divided = reciprocal_of(squares, size, epsilon)
-    look_up_into(sigmoid, o, opened)  # while root and division are under way
-    normalise_into(new_c, mean, divided, gain, bias, normed)
+    opened, shown = x[:size], x[size : 2 * size]
+    look_up_into(sigmoid, o, opened)  # a root and a division may be under way
+    normalise_by(new_c, numbers, gain, bias, normed)
     look_up_into(tanh, normed, shown)
     new_hidden_into(opened, shown, keep[0], h, h8)
     if keep[1]:
         zone_out_into(new_c, c, keep[1])
-    for j in range(size):
-        c[j] = new_c[j]
+        for j in range(size):
+            c[j] = new_c[j]
 
 
 @kernel
@@ -151,13 +152,14 @@ def lstm_step(
         )
         look_up(sigmoid, index[: 2 * size])
         look_up(tanh, g)
+        new_c = x[2 * size : 3 * size] if keep[1] else c[s]  # in place where the old one is not needed any more
+        numbers[0, 0], numbers[0, 1] = new_cell_into(f, i, g, c[s], new_c)
+        divide_into(numbers[0], size, epsilon[GATES])
         row8 = z[s, column : column + size]
-        cell_of_gates(
-            f,
-            i,
+        hidden_of_cell(
             o,
-            g,
-            epsilon[GATES],
+            new_c,
+            numbers[0],
             gain[gates:end],
             bias[gates:end],
             keep,

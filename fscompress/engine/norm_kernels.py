@@ -88,6 +88,21 @@ def normalise_into(x, mean, divided, gain, bias, index):
 
 
 @kernel
+def divide_into(numbers, size, epsilon):
+    """``numbers`` int64 [4] of ``size`` values: their sum and sum of squares become what ``normalise_by`` takes."""
+    mean, squares = centred(numbers[0], numbers[1], size)
+    left, right, reciprocal = reciprocal_of(squares, size, epsilon)
+    numbers[0], numbers[1], numbers[2], numbers[3] = mean, left, right, reciprocal
+
+
+@kernel
+def normalise_by(x, numbers, gain, bias, index):
+    """``normalise_into`` by what ``divide_into`` has left in ``numbers``."""
+    divided = np.int32(numbers[1]), np.int32(numbers[2]), numbers[3]
+    normalise_into(x, np.int32(numbers[0]), divided, gain, bias, index)
+
+
+@kernel
 def gates_into(accumulator, offset, multiplier, row, epsilon, gain, bias, x, index, numbers):
     """Table indices uint16 [GH] of G gates of an LSTM from one lane's products, each gate normalised by itself.
 
@@ -102,10 +117,7 @@ def gates_into(accumulator, offset, multiplier, row, epsilon, gain, bias, x, ind
         total, squares = scale_into(accumulator[a:b], offset[a:b], multiplier[a:b], row[a:b], x[a:b])
         numbers[gate, 0], numbers[gate, 1] = total, squares
     for gate in range(n):
-        mean, squares = centred(numbers[gate, 0], numbers[gate, 1], size)
-        left, right, reciprocal = reciprocal_of(squares, size, epsilon[gate])
-        numbers[gate, 0], numbers[gate, 1], numbers[gate, 2], numbers[gate, 3] = mean, left, right, reciprocal
+        divide_into(numbers[gate], size, epsilon[gate])
     for gate in range(n):
         a, b = gate * size, (gate + 1) * size
-        divided = np.int32(numbers[gate, 1]), np.int32(numbers[gate, 2]), numbers[gate, 3]
-        normalise_into(x[a:b], np.int32(numbers[gate, 0]), divided, gain[a:b], bias[a:b], index[a:b])
+        normalise_by(x[a:b], numbers[gate], gain[a:b], bias[a:b], index[a:b])

@@ -8,8 +8,9 @@ changed meanwhile, belongs to a request that nobody asks for any more.
 
 Arrays come in tuples.  ``weights``: those of ``FewLanesLayout``, and ``amx_shapes()``; ``tables``: sigmoid, tanh and
 exp2; ``states``: h and c int32 [S, H] of the fast and of the slow group, and z; ``scratch``, each thread's own:
-accumulator int32 [S, 4H rounded up to tiles], x int32 [4H], normed uint16 [H], numbers int64 [4, 4] and logits int32
-[256].  H is the largest cell's, of which others take the beginning.
+accumulator int32 [S, 4H rounded up to tiles], x int32 [4H], normed uint16 [H], logits int32 [256], new cells int32 [S,
+H], and numbers of layer normalisations int64 [at least 4 and S, 4].  H is the largest cell's, of which others take the
+beginning.
 """
 
 from fscompress.engine.few_lanes_kernels import (
@@ -22,8 +23,8 @@ from fscompress.engine.few_lanes_kernels import (
     multiply_into,
     read_out,
 )
-from fscompress.engine.kernels import GATES, cell_of_gates, look_up
-from fscompress.engine.norm_kernels import gates_into
+from fscompress.engine.kernels import GATES, hidden_of_cell, look_up, new_cell_into
+from fscompress.engine.norm_kernels import divide_into, gates_into
 from fscompress.engine.tiles import TILE_ROWS
 from fscompress.intrinsics import acquire, pause, publish, sleep
 from fscompress.jit import kernel
@@ -42,12 +43,12 @@ WAIT_PAUSES, WAIT_PAUSES_A_LANE = 512, 512  # of a thread that waits for an answ
 
 @kernel
 def gates_of_cell(i, first, last, symbols, n, weights, tables, z, scratch, gates):
-    """The gates from ``first`` to before ``last`` of cell ``i``, as ``cell_of_gates`` takes them.
+    """The gates from ``first`` to before ``last`` of cell ``i``, to their columns of ``gates`` uint16 [S, 4H].
 
-    They go to their columns of ``gates`` uint16 [S, 4H].
+    Of o table indices, of the others what tables hold there, as ``new_cell_into`` and ``hidden_of_cell`` take them.
     """
     plan, packed, parameters, epsilon, table, shapes = weights
-    accumulator, x, _, numbers, _ = scratch
+    accumulator, x, _, _, _, numbers = scratch
     size, at, tile_bytes = plan[i, SIZE], plan[i, PARAMETERS_AT], plan[i, TILE_BYTES]
     a, b = first * size, last * size
     tile = a // TILE_ROWS
@@ -73,24 +74,31 @@ def gates_of_cell(i, first, last, symbols, n, weights, tables, z, scratch, gates
 
 @kernel
 def finish_cell(i, n, mine, others, weights, tables, states, scratch):
-    """States of n lanes from the gates of cell ``i``: f and i in ``mine``, o and g in ``others``, uint16 [S, 4H]."""
+    """States of n lanes from the gates of cell ``i``: f and i in ``mine``, o and g in ``others``, uint16 [S, 4H].
+
+    Roots and divisions of all lanes come together, since each is a long wait.
+    """
     plan, _, parameters, epsilon, _, _ = weights
     fast_h, fast_c, slow_h, slow_c, z = states
-    _, x, normed, _, _ = scratch
+    _, x, normed, _, new, numbers = scratch
     fast = plan[i, GROUP_OF_CELL] == FAST
     h, c, column = (fast_h, fast_c, 0) if fast else (slow_h, slow_c, fast_h.shape[1])
     size, at = plan[i, SIZE], plan[i, PARAMETERS_AT]
-    gain, bias, keep = at + 12 * size, at + 17 * size, at + 18 * size
+    gain, bias, keep = at + 12 * size, at + 17 * size, parameters[at + 18 * size : at + 18 * size + 2]
+    new_c = new if keep[1] else c  # in place where the old one is not needed any more
     for s in range(n):
-        cell_of_gates(
-            mine[s, :size],
-            mine[s, size : 2 * size],
+        forget, write, shown = mine[s, :size], mine[s, size : 2 * size], others[s, 3 * size : 4 * size]
+        numbers[s, 0], numbers[s, 1] = new_cell_into(forget, write, shown, c[s], new_c[s, :size])
+    for s in range(n):
+        divide_into(numbers[s], size, epsilon[i, GATES])
+    for s in range(n):
+        hidden_of_cell(
             others[s, 2 * size : 3 * size],
-            others[s, 3 * size : 4 * size],
-            epsilon[i, GATES],
+            new_c[s, :size],
+            numbers[s],
             parameters[gain : gain + size],
             parameters[bias : bias + size],
-            parameters[keep : keep + 2],
+            keep,
             tables[0],
             tables[1],
             h[s],
@@ -116,7 +124,7 @@ def is_answered(mailbox, request, n):
 def read_lanes(first, n, weights, tables, shift, z, scratch, tree):
     """Sum trees of the lanes from ``first`` to before n, from their states, to ``tree`` int32 [n - first, 512]."""
     plan, packed, parameters, _, _, shapes = weights
-    accumulator, _, _, _, logits = scratch
+    accumulator, _, _, logits, _, _ = scratch
     read_out(plan, packed, parameters, shift, tables[2], z[first:], n - first, accumulator, tree, logits, shapes)
 
 

@@ -199,3 +199,29 @@ def new_cell(_typing, opened, write, shown, c, new, n):  # type: ignore[no-untyp
         return _Moments(context, builder).over(arguments[5], make)
 
     return _Moments.kind(*arguments_of(opened, write, shown, c, new, n)), code
+
+
+@intrinsic
+def look_up_vectors(_typing, table, index, out, n):  # type: ignore[no-untyped-def]
+    """out = table[index]: int16 by uint16, to int32, or to 16 bits, which may be the place of ``index``.
+
+    Four indices are loaded at once and sixteen entries stored: half the time of one by one where a processor stores one
+    number a cycle.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table, index, out, _ = _firsts(context, builder, signature, arguments)
+        wide, bits = signature.args[2].dtype.bitwidth == 32, INT64(0xFFFF)
+        with _passes(builder, arguments[3]) as loop:
+            place, found = _place(builder, index, loop.index, 2), _H(ir.Undefined)
+            for i in range(SIZE):
+                if i % 4 == 0:
+                    four = load(builder, builder.add(place, INT64(2 * i)), INT64, 2)
+                one = builder.and_(builder.lshr(four, INT64(16 * (i % 4))), bits)
+                entry = load(builder, builder.add(table, builder.shl(one, INT64(1))), INT16, 2)
+                found = builder.insert_element(found, entry, INT32(i))
+            found = builder.sext(found, _V) if wide else found
+            store(builder, found, _place(builder, out, loop.index, 4 if wide else 2), 2)
+        return context.get_dummy_value()
+
+    return procedure(table, index, out, n), code
