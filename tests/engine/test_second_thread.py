@@ -116,7 +116,9 @@ def test_it_ends_with_its_context_and_may_begin_again() -> None:
 
 
 def test_without_a_thread_the_first_one_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, _ = started(tiny(), 3)
+    """And takes no answer that was left from another time, when requests had the same numbers."""
+    engine, (mailbox, _, _, theirs, _) = started(tiny(), 3)
+    mailbox[[BEGUN, DONE]], theirs[:] = 1, 7
     norm, _ = started(tiny(), 3)
 
     def start(_thread: threading.Thread) -> None:
