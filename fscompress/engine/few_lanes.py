@@ -6,7 +6,7 @@ of the states are those of ``many_lanes``; here the products skip what a cell do
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import numpy as np
@@ -143,12 +143,14 @@ class FewLanesEngine:
         mailbox[:] = 0
         mailbox[IS_SHARED] = 1
         thread = threading.Thread(target=answer_requests, args=answering, name="fscompress-gates")
-        thread.start()
-        try:
+        try:  # what interrupts the start, too, must tell it to leave
+            with suppress(RuntimeError):  # the system has no other thread: the first one does all
+                thread.start()
             yield
         finally:
             mailbox[IS_SHARED], mailbox[ASKED] = 0, LEAVE
-            thread.join()
+            if thread.is_alive():
+                thread.join()
 
     def repeat_products(self, steps: int) -> None:
         """The matrix products of so many steps alone, to be timed; changes no state."""

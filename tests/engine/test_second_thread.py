@@ -10,7 +10,7 @@ import pytest
 from fscompress.engine import IntegerModel
 from fscompress.engine.few_lanes import FewLanesEngine, FewLanesLayout
 from fscompress.engine.kernels import GATES
-from fscompress.engine.step_kernels import ASKED, BEGUN, DONE, IS_SHARED, SHARED, gates_of_cell
+from fscompress.engine.step_kernels import ASKED, BEGUN, DONE, IS_SHARED, LEAVE, SHARED, gates_of_cell
 from tests.helpers import cpu, noise, synthetic, tiny
 
 SYMBOLS = np.frombuffer(noise(64), np.uint8)
@@ -113,3 +113,37 @@ def test_it_ends_with_its_context_and_may_begin_again() -> None:
     with pytest.raises(KeyError), engine.second_thread():
         raise KeyError
     assert threading.active_count() == before
+
+
+def test_without_a_thread_the_first_one_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes no answer that was left from another time, when requests had the same numbers."""
+    engine, (mailbox, _, _, theirs, _) = started(tiny(), 3)
+    mailbox[[BEGUN, DONE]], theirs[:] = 1, 7
+    norm, _ = started(tiny(), 3)
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with engine.second_thread():
+        engine.advance(SYMBOLS[:3])
+    norm.advance(SYMBOLS[:3])
+    assert np.array_equal(engine.tree, norm.tree)
+
+
+def test_an_interrupted_start_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is left behind would keep the program from ending."""
+    (engine, _), start, begun = started(tiny(), 3), threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        begun.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt), engine.second_thread():
+            pytest.fail("it has not begun")
+        assert not begun[0].is_alive()
+    finally:
+        engine.step_arguments[-1][0][ASKED] = LEAVE  # else a failure would never end
