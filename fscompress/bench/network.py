@@ -5,16 +5,16 @@ from contextlib import nullcontext
 
 from fscompress.engine import Engine, IntegerModel
 from fscompress.engine.cpu import PreparedModel
-from fscompress.lanes import active_lanes, to_rows
+from fscompress.lanes import to_rows
+from fscompress.predictor import known_p1
 
 
 def run_network(plain: bytes, lanes: int, engine: Engine, two_threads: bool = False) -> None:
-    """All steps of one block, without mixer and coder."""
-    rows = to_rows(plain, lanes)
+    """All steps of all lanes of one block as an encoder makes them, without mixer and coder."""
+    rows = to_rows(plain, lanes)[: len(plain) // lanes]
     engine.start(lanes)
     with engine.second_thread() if two_threads else nullcontext():
-        for t in range(1, len(rows)):
-            engine.advance(rows[t - 1, : active_lanes(len(plain), lanes, t)])
+        known_p1(engine, rows, len(plain))
 
 
 def products_alone(model: IntegerModel, n_bytes: int, lanes: int) -> Callable[[], None]:
